@@ -1,0 +1,52 @@
+# Everything a person runs. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The project's own Node 24 first, so that an older system Node is enough.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+DEPS := node_modules/.installed
+
+$(DEPS): package-lock.json package.json $(wildcard packages/*/package.json */package.json) hack/install-dependencies.sh
+	@hack/install-dependencies.sh
+	@touch $@
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(DEPS) ## everything from nothing to a revoked session; leaves the system running
+	@node --conditions=source hack/demo.ts
+
+.PHONY: demo-down
+demo-down: $(DEPS) ## ends what `make demo` left running
+	@node --conditions=source hack/demo-down.ts
+
+.PHONY: check
+check: $(DEPS) ## format, lint, types, layers, CRD drift, unit tests: offline, under a minute
+	@hack/check.sh
+
+.PHONY: test
+test: $(DEPS) ## everything that can fail: check, interop with OpenSSH, end to end on Kubernetes
+	@hack/check.sh
+	@npm run --silent interop
+	@npm run --silent e2e
+
+.PHONY: interop e2e
+interop: $(DEPS) ## our proxy and agent against stock OpenSSH
+	@npm run --silent interop
+e2e: $(DEPS) ## the whole product on a local Kubernetes of its own
+	@npm run --silent e2e
+
+.PHONY: format
+format: $(DEPS) ## writes the format that `make check` asks for
+	@prettier --log-level warn --write .
+
+.PHONY: clean
+clean: ## ends the local clusters of this checkout and removes what was built (caches in your home stay)
+	@[[ ! -d node_modules ]] || [[ ! -e .local/demo.env ]] || node --conditions=source hack/demo-down.ts
+	@[[ ! -d .local/kubernetes ]] || for c in .local/kubernetes/*/; do CLUSTER_NAME=$$(basename "$$c") hack/kubernetes purge; done
+	@rm -rf .local node_modules packages/*/dist operator/dist proxy/dist cluster-agent/dist keyhelper/dist
