@@ -1,0 +1,96 @@
+/**
+ * What a person's certificate says to the proxy: whose it is, which sign-in it
+ * comes from, what it would be good for at a target. PROTOCOL.certkeys of OpenSSH
+ * names the extensions and options.
+ */
+import { optionString, verifyCertificate } from "@teleport-access/sshcert";
+import type { Certificate } from "@teleport-access/sshcert";
+import type { Permission } from "./grant.ts";
+import type { AccessRefusal } from "./refusal.ts";
+import { rangesContain } from "./source-ranges.ts";
+import type { World } from "./world.ts";
+
+/** The extension that names the LoginSession behind a certificate. sshd ignores it. */
+export const SESSION_EXTENSION = "session@teleport-access.io";
+
+/** Which extension of a certificate carries which permission; Exec and FileTransfer have none in SSH. */
+export const EXTENSION_OF_PERMISSION: Readonly<Partial<Record<Permission, string>>> = {
+  Shell: "permit-pty",
+  AgentForwarding: "permit-agent-forwarding",
+  PortForwarding: "permit-port-forwarding",
+};
+
+/** What sshd would let a certificate do that no grant can permit. */
+const NEVER_GRANTED = "permit-X11-forwarding";
+
+/** Slack over the longest lifetime, for `validAfter` lying a little in the past. */
+const LIFETIME_SLACK_SECONDS = 300;
+
+/**
+ * Whether the certificate is good for `source` in this world: type, authority, signature, window, options.
+ * Undefined when it is. The only critical option that the proxy can enforce is source-address.
+ */
+export function refuseCertificate(
+  certificate: Certificate,
+  source: string,
+  world: World,
+): AccessRefusal | undefined {
+  const verdict = verifyCertificate(certificate, {
+    type: "user",
+    authorities: world.userAuthorities,
+    now: new Date(world.now),
+    criticalOptions: ["source-address"],
+    ...(world.maxCertificateTtlSeconds === undefined
+      ? {}
+      : { maxLifetimeSeconds: world.maxCertificateTtlSeconds + LIFETIME_SLACK_SECONDS }),
+  });
+  if (!verdict.valid) return `certificate-${verdict.reason}`;
+  return refuseSourceOption(certificate, source);
+}
+
+/**
+ * What may have changed since the certificate was accepted: its authority may be
+ * gone (rotated out), its time may be over. The signature was checked then, and
+ * the parsed certificate cannot change.
+ */
+export function refuseKnownCertificate(certificate: Certificate, world: World): AccessRefusal | undefined {
+  if (!world.userAuthorities.some((key) => key.blob.equals(certificate.caKeyBlob))) {
+    return "certificate-unknown-authority";
+  }
+  return world.now < expiryOf(certificate) ? undefined : "certificate-expired";
+}
+
+/** When the certificate is over, in milliseconds; Infinity for "forever". */
+export function expiryOf(certificate: Certificate): number {
+  const milliseconds = certificate.validBefore * 1000n;
+  return milliseconds > BigInt(Number.MAX_SAFE_INTEGER) ? Infinity : Number(milliseconds);
+}
+
+/** The LoginSession that the certificate comes from, if it names one properly. */
+export function loginSessionOf(certificate: Certificate): string | undefined {
+  const data = certificate.extensions.get(SESSION_EXTENSION);
+  if (data === undefined) return undefined;
+  try {
+    return optionString(data);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The permissions that a target's sshd would read from the certificate; "ungrantable" when it carries more than grants can say. */
+export function permissionsInside(certificate: Certificate): readonly Permission[] | "ungrantable" {
+  if (certificate.extensions.has(NEVER_GRANTED)) return "ungrantable";
+  const pairs = Object.entries(EXTENSION_OF_PERMISSION) as [Permission, string][];
+  return pairs.filter(([, extension]) => certificate.extensions.has(extension)).map(([p]) => p);
+}
+
+function refuseSourceOption(certificate: Certificate, source: string): AccessRefusal | undefined {
+  const data = certificate.criticalOptions.get("source-address");
+  if (data === undefined) return undefined;
+  try {
+    const allowed = rangesContain(optionString(data).split(","), source);
+    return allowed ? undefined : "certificate-source-not-allowed";
+  } catch {
+    return "certificate-unknown-critical-option";
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Is a client's address in a list of CIDR blocks? IPv4-mapped IPv6 addresses count
+ * as the IPv4 address that they carry, on both sides. Host bits of a block are ignored.
+ */
+import { BlockList, isIP } from "node:net";
+
+interface Range {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: "ipv4" | "ipv6";
+}
+
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+
+/** Whether `text` is an address with a prefix length, or an address alone. */
+export function isSourceRange(text: string): boolean {
+  return parseRange(text) !== undefined;
+}
+
+/**
+ * Whether `address` is inside one of `ranges`. An empty list is answered by the
+ * caller (it means "anywhere" in a grant); here it contains nothing, and neither
+ * does a range that cannot be read.
+ */
+export function rangesContain(ranges: readonly string[], address: string): boolean {
+  const plain = unmapped(address);
+  const family = isIP(plain);
+  if (family === 0) return false;
+  const list = new BlockList();
+  for (const text of ranges) {
+    const range = parseRange(text);
+    if (range !== undefined) list.addSubnet(range.address, range.prefix, range.family);
+  }
+  return list.check(plain, family === 4 ? "ipv4" : "ipv6");
+}
+
+function parseRange(text: string): Range | undefined {
+  const slash = text.indexOf("/");
+  const written = slash < 0 ? text : text.slice(0, slash);
+  const address = unmapped(written);
+  const version = isIP(address);
+  // A zone (`fe80::1%eth0`) names an interface of this pod, which says nothing about where a person is.
+  if (version === 0 || address.includes("%")) return undefined;
+  const bits = version === 4 ? 32 : 128;
+  const mappedBits = address === written ? 0 : 96;
+  const prefix = slash < 0 ? bits : parsePrefix(text.slice(slash + 1)) - mappedBits;
+  if (!(prefix >= 0 && prefix <= bits)) return undefined;
+  return { address, prefix, family: version === 4 ? "ipv4" : "ipv6" };
+}
+
+function parsePrefix(text: string): number {
+  return /^(0|[1-9]\d{0,2})$/.test(text) ? Number(text) : Number.NaN;
+}
+
+function unmapped(address: string): string {
+  return MAPPED.exec(address)?.[1] ?? address;
+}
