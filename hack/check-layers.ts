@@ -17,7 +17,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/access": ["sshcert", "crd", "wire"],
   "packages/kube": ["crd", "daemon"],
   "packages/ssh": ["sshcert", "daemon"],
-  "packages/testkit": ["sshcert", "crd", "daemon", "wire", "access", "kube", "ssh"],
+  "packages/testkit": ["sshcert", "crd", "daemon", "wire", "access", "ssh"],
   operator: ["sshcert", "crd", "daemon", "wire", "kube"],
   proxy: ["sshcert", "crd", "daemon", "wire", "access", "kube", "ssh"],
   "cluster-agent": ["sshcert", "crd", "daemon", "wire", "kube", "ssh"],
