@@ -48,5 +48,5 @@ format: $(DEPS) ## writes the format that `make check` asks for
 .PHONY: clean
 clean: ## ends the local clusters of this checkout and removes what was built (caches in your home stay)
 	@[[ ! -d node_modules ]] || [[ ! -e .local/demo.env ]] || node --conditions=source hack/demo-down.ts
-	@[[ ! -d .local/kubernetes ]] || for c in .local/kubernetes/*/; do CLUSTER_NAME=$$(basename "$$c") hack/kubernetes purge; done
+	@shopt -s nullglob; for c in .local/kubernetes/*/; do CLUSTER_NAME=$$(basename "$$c") hack/kubernetes purge; done
 	@rm -rf .local node_modules packages/*/dist operator/dist proxy/dist cluster-agent/dist keyhelper/dist

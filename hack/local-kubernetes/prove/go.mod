@@ -1,0 +1,3 @@
+module local-kubernetes/prove
+
+go 1.26.0
