@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import { ManualClock } from "@teleport-access/daemon";
+
+import { addressKey, AdmissionDesk } from "./admission.ts";
+import type { Place } from "./admission.ts";
+import { USER_LIMITS } from "./limits.ts";
+import type { SshServerLimits } from "./limits.ts";
+
+function desk(limits: Partial<SshServerLimits>, clock: ManualClock = new ManualClock()): AdmissionDesk {
+  return new AdmissionDesk({ ...USER_LIMITS, ...limits }, clock);
+}
+function admit(from: AdmissionDesk, address: string): Place {
+  const admission = from.admit(address);
+  assert.ok(admission.admitted);
+  return admission.place;
+}
+
+describe("addressKey", () => {
+  const rows: readonly { address: string; want: string; why: string }[] = [
+    { address: "192.0.2.7", want: "192.0.2.7", why: "an IPv4 address is one customer" },
+    { address: "::ffff:192.0.2.7", want: "192.0.2.7", why: "the same one over a dual-stack socket" },
+    { address: "2001:db8:1:2:3:4:5:6", want: "2001:db8:1:2::/64", why: "a /64 is one customer" },
+    { address: "2001:db8:1:2::9", want: "2001:db8:1:2::/64", why: "the same /64, abbreviated" },
+    { address: "2001:db8::1", want: "2001:db8:0:0::/64", why: "zeros in the middle count" },
+    { address: "::1", want: "0:0:0:0::/64", why: "loopback" },
+    { address: "fe80::1%eth0", want: "fe80:0:0:0::/64", why: "the zone is not part of the address" },
+    { address: "", want: "", why: "a stream in memory has no address" },
+  ];
+  for (const { address, want, why } of rows) {
+    it(`addressKey takes ${JSON.stringify(address)} for ${want}`, () => {
+      assert.equal(addressKey(address), want, why);
+    });
+  }
+});
+
+describe("AdmissionDesk", () => {
+  it("AdmissionDesk bounds unauthenticated connections per address, not per connection for ever", () => {
+    const d = desk({ unauthenticatedPerAddress: 2 });
+    const first = admit(d, "192.0.2.1");
+    admit(d, "192.0.2.1");
+    assert.deepEqual(d.admit("192.0.2.1"), { admitted: false, reason: "too-many-from-address" });
+    admit(d, "192.0.2.2");
+    first.authenticated();
+    admit(d, "192.0.2.1");
+    assert.equal(d.connections, 4);
+    assert.equal(d.unauthenticated, 3);
+  });
+  it("AdmissionDesk counts a closed connection once, whatever it was", () => {
+    const d = desk({ unauthenticatedPerAddress: 1 });
+    for (let i = 0; i < 3; i += 1) {
+      const place = admit(d, "192.0.2.1");
+      place.authenticated();
+      place.closed();
+      place.closed();
+      place.authenticated();
+    }
+    assert.equal(d.connections, 0);
+    assert.equal(d.unauthenticated, 0);
+  });
+  it("AdmissionDesk bounds all unauthenticated and all connections", () => {
+    const few = desk({ unauthenticated: 2 });
+    admit(few, "192.0.2.1");
+    admit(few, "192.0.2.2");
+    assert.deepEqual(few.admit("192.0.2.3"), { admitted: false, reason: "too-many-unauthenticated" });
+    const full = desk({ connections: 1 });
+    admit(full, "192.0.2.1").authenticated();
+    assert.deepEqual(full.admit("192.0.2.2"), { admitted: false, reason: "too-many-connections" });
+  });
+  it("AdmissionDesk bounds handshakes per second and lets in again as time passes", () => {
+    const clock = new ManualClock();
+    const d = desk({ handshakesPerSecond: 2 }, clock);
+    for (const address of ["192.0.2.1", "192.0.2.2"]) admit(d, address).authenticated();
+    assert.deepEqual(d.admit("192.0.2.3"), { admitted: false, reason: "handshake-rate" });
+    clock.advance(499);
+    assert.equal(d.admit("192.0.2.3").admitted, false);
+    clock.advance(1);
+    admit(d, "192.0.2.3");
+    clock.advance(3_600_000);
+    admit(d, "192.0.2.4");
+    admit(d, "192.0.2.5");
+    assert.equal(
+      d.admit("192.0.2.6").admitted,
+      false,
+      "an idle hour does not save up more than a second's worth",
+    );
+  });
+});

@@ -1,0 +1,109 @@
+/**
+ * Which new sockets a server takes (design, section 14): bounded in all, per
+ * address, and per second, before a byte is read or a key is made.
+ */
+import { isIPv4, isIPv6 } from "node:net";
+
+import type { Clock } from "@teleport-access/daemon";
+
+import type { SshServerLimits } from "./limits.ts";
+
+export type AdmissionRefusal =
+  "too-many-connections" | "too-many-unauthenticated" | "too-many-from-address" | "handshake-rate";
+
+/** One place taken. `authenticated` and `closed` give it back, each at most once. */
+export interface Place {
+  authenticated(): void;
+  closed(): void;
+}
+
+export type Admission =
+  | { readonly admitted: true; readonly place: Place }
+  | { readonly admitted: false; readonly reason: AdmissionRefusal };
+
+/** What counts as one address: an IPv4 address, or the /64 that one IPv6 customer owns whole. */
+export function addressKey(address: string): string {
+  const mapped = /^::ffff:([0-9.]+)$/i.exec(address)?.[1];
+  if (mapped !== undefined && isIPv4(mapped)) return mapped;
+  if (!isIPv6(address)) return address;
+  const [head = "", tail] = address.split("%", 1).join("").split("::", 2);
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
+  const groups = [...left, ...Array<string>(zeros).fill("0"), ...right];
+  return `${groups.slice(0, 4).join(":")}::/64`;
+}
+
+export class AdmissionDesk {
+  readonly #limits: SshServerLimits;
+  readonly #clock: Clock;
+  readonly #byAddress = new Map<string, number>();
+  #connections = 0;
+  #unauthenticated = 0;
+  /** A token bucket of one second's worth. */
+  #tokens: number;
+  #filledAt: number;
+
+  constructor(limits: SshServerLimits, clock: Clock) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#tokens = limits.handshakesPerSecond;
+    this.#filledAt = clock.monotonic();
+  }
+
+  get connections(): number {
+    return this.#connections;
+  }
+
+  get unauthenticated(): number {
+    return this.#unauthenticated;
+  }
+
+  admit(address: string): Admission {
+    const key = addressKey(address);
+    const reason = this.#refuses(key);
+    if (reason !== undefined) return { admitted: false, reason };
+    this.#tokens -= 1;
+    this.#connections += 1;
+    this.#unauthenticated += 1;
+    this.#byAddress.set(key, (this.#byAddress.get(key) ?? 0) + 1);
+    return { admitted: true, place: this.#place(key) };
+  }
+
+  #refuses(key: string): AdmissionRefusal | undefined {
+    const limits = this.#limits;
+    if (this.#connections >= limits.connections) return "too-many-connections";
+    if (this.#unauthenticated >= limits.unauthenticated) return "too-many-unauthenticated";
+    if ((this.#byAddress.get(key) ?? 0) >= limits.unauthenticatedPerAddress) return "too-many-from-address";
+    this.#refill();
+    return this.#tokens < 1 ? "handshake-rate" : undefined;
+  }
+
+  #refill(): void {
+    const now = this.#clock.monotonic();
+    const rate = this.#limits.handshakesPerSecond;
+    this.#tokens = Math.min(rate, this.#tokens + ((now - this.#filledAt) * rate) / 1000);
+    this.#filledAt = now;
+  }
+
+  #place(key: string): Place {
+    let counted = true;
+    let open = true;
+    const authenticated = (): void => {
+      if (!counted) return;
+      counted = false;
+      this.#unauthenticated -= 1;
+      const left = (this.#byAddress.get(key) ?? 1) - 1;
+      if (left === 0) this.#byAddress.delete(key);
+      else this.#byAddress.set(key, left);
+    };
+    return {
+      authenticated,
+      closed: () => {
+        authenticated();
+        if (open) this.#connections -= 1;
+        open = false;
+      },
+    };
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The client side of the ssh-agent protocol (draft-ietf-sshm-ssh-agent), reduced
+ * to the two requests we make: list, and sign. An agent's key is only used
+ * through a certificate, so nothing here can sign with a plain key.
+ *
+ * What an agent offers is a stranger's list: `identities` returns only
+ * certificates that the caller wants, and a signature with another algorithm
+ * than asked for is an error.
+ */
+import type { Duplex } from "node:stream";
+
+import { parseCertificate, SshReader, SshWriter } from "@teleport-access/sshcert";
+import type { Certificate, SignatureAlgorithm } from "@teleport-access/sshcert";
+
+import type { SshIdentity } from "./auth-client.ts";
+import { SshError } from "./errors.ts";
+
+const REQUEST_IDENTITIES = 11;
+const IDENTITIES_ANSWER = 12;
+const SIGN_REQUEST = 13;
+const SIGN_RESPONSE = 14;
+
+/** ssh-agent's own AGENT_MAX_LEN. */
+const MAX_MESSAGE_BYTES = 256 * 1024;
+/** More keys than sshd would let anybody try. */
+const MAX_IDENTITIES = 256;
+/** Agents may ask a person (confirm, security key touch). */
+const REPLY_MS = 60_000;
+
+/** Flags of SIGN_REQUEST: without them an agent signs RSA with SHA-1. */
+const SIGN_FLAGS: Partial<Record<SignatureAlgorithm, number>> = { "rsa-sha2-256": 2, "rsa-sha2-512": 4 };
+
+/** Opens a connection to an agent: a channel of type auth-agent@openssh.com, or a local socket. */
+export type OpenAgent = () => Promise<Duplex>;
+
+/** The certificates of an agent that `wanted` accepts, ready to be presented. Each use opens the agent anew. */
+export async function agentIdentities(
+  open: OpenAgent,
+  wanted: (certificate: Certificate) => boolean,
+): Promise<SshIdentity[]> {
+  const blobs = await withAgent(open, (agent) => agent.list());
+  return blobs.flatMap((blob) => {
+    const certificate = certificateIn(blob);
+    if (certificate === undefined || !wanted(certificate)) return [];
+    return [
+      {
+        certificate,
+        sign: (data: Buffer, algorithm: SignatureAlgorithm) =>
+          withAgent(open, (agent) => agent.sign(certificate.blob, data, algorithm)),
+      },
+    ];
+  });
+}
+
+function certificateIn(blob: Buffer): Certificate | undefined {
+  try {
+    return parseCertificate(blob);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The channel stays open only while it is needed. */
+async function withAgent<T>(open: OpenAgent, use: (agent: AgentConnection) => Promise<T>): Promise<T> {
+  const stream = await open();
+  try {
+    return await use(new AgentConnection(stream));
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** One question at a time over one stream. */
+class AgentConnection {
+  readonly #stream: Duplex;
+
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+  }
+
+  async list(): Promise<Buffer[]> {
+    const reader = await this.#ask(Buffer.of(REQUEST_IDENTITIES), IDENTITIES_ANSWER);
+    const count = reader.u32();
+    if (count > MAX_IDENTITIES) throw new SshError("SSH_AGENT", `the agent lists ${count} keys`);
+    const blobs: Buffer[] = [];
+    for (let i = 0; i < count; i += 1) {
+      blobs.push(Buffer.from(reader.string()));
+      reader.string(); // the comment
+    }
+    return blobs;
+  }
+
+  async sign(blob: Buffer, data: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer> {
+    const flags = SIGN_FLAGS[algorithm] ?? 0;
+    const question = new SshWriter().u8(SIGN_REQUEST).string(blob).string(data).u32(flags).done();
+    const signature = (await this.#ask(question, SIGN_RESPONSE)).string();
+    const used = new SshReader(signature).text(64);
+    if (used !== algorithm) throw new SshError("SSH_AGENT", `the agent signed with ${JSON.stringify(used)}`);
+    return Buffer.from(signature);
+  }
+
+  async #ask(question: Buffer, answer: number): Promise<SshReader> {
+    const reply = readMessage(this.#stream);
+    this.#stream.write(new SshWriter().string(question).done());
+    const reader = new SshReader(await reply);
+    if (reader.u8() !== answer) throw new SshError("SSH_AGENT", "the agent refused");
+    return reader;
+  }
+}
+
+/** The next length-prefixed message of a stream. */
+function readMessage(stream: Duplex): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let received = Buffer.alloc(0);
+    const timer = setTimeout(() => {
+      fail("the agent does not answer");
+    }, REPLY_MS);
+    function done(): void {
+      clearTimeout(timer);
+      stream.off("data", onData);
+      stream.off("close", onClose);
+      stream.off("end", onClose);
+      stream.off("error", onClose);
+    }
+    function fail(why: string): void {
+      done();
+      reject(new SshError("SSH_AGENT", why));
+    }
+    function onClose(): void {
+      fail("the agent closed the connection");
+    }
+    function onData(chunk: Buffer): void {
+      received = Buffer.concat([received, chunk]);
+      if (received.length < 4) return;
+      const length = received.readUInt32BE(0);
+      if (length > MAX_MESSAGE_BYTES) {
+        fail(`the agent's answer has ${length} bytes`);
+      } else if (received.length >= 4 + length) {
+        done();
+        resolve(received.subarray(4, 4 + length));
+      }
+    }
+    stream.on("data", onData);
+    stream.on("close", onClose);
+    stream.on("end", onClose);
+    stream.on("error", onClose);
+  });
+}

@@ -1,0 +1,107 @@
+/**
+ * The client's half of RFC 4252: presents certificates, one after the other,
+ * each signed at once (we know our keys; asking first would cost a round trip).
+ */
+import type { KeyObject } from "node:crypto";
+
+import { CERTIFICATE_ALGORITHMS, signData, SshReader, SshWriter } from "@teleport-access/sshcert";
+import type { Certificate, SignatureAlgorithm } from "@teleport-access/sshcert";
+
+import { SshError } from "./errors.ts";
+import { MAX_TEXT_BYTES } from "./limits.ts";
+import { MSG } from "./messages.ts";
+import type { Transport } from "./transport.ts";
+
+/** A certificate and who can sign for its key: a key we hold, or an agent that does. */
+export type SshIdentity =
+  | { readonly certificate: Certificate; readonly privateKey: KeyObject }
+  | {
+      readonly certificate: Certificate;
+      /** Resolves with the whole signature blob, made with exactly this algorithm. */
+      sign(data: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer>;
+    };
+
+export interface AuthClientOptions {
+  readonly transport: Transport;
+  readonly user: string;
+  readonly identities: readonly SshIdentity[];
+  accepted(): void;
+  failed(error: SshError): void;
+}
+
+interface Presented {
+  readonly name: string;
+  readonly signature: SignatureAlgorithm;
+}
+
+/** The names a certificate goes by; for RSA the SHA-512 one comes first. */
+function algorithmOf(certificate: Certificate): Presented {
+  for (const [name, { blobType, signature }] of CERTIFICATE_ALGORITHMS) {
+    if (blobType === certificate.certType) return { name, signature };
+  }
+  throw new SshError("SSH_BAD_OPTION", "a certificate of an unknown type");
+}
+
+export class AuthClient {
+  readonly #options: AuthClientOptions;
+  readonly #left: SshIdentity[];
+
+  constructor(options: AuthClientOptions) {
+    this.#options = options;
+    this.#left = [...options.identities];
+  }
+
+  start(): void {
+    this.#options.transport.send(new SshWriter().u8(MSG.SERVICE_REQUEST).string("ssh-userauth").done());
+  }
+
+  /** Handles a message before success. Anything unexpected ends the connection. */
+  receive(type: number, payload: Buffer): boolean {
+    switch (type) {
+      case MSG.SERVICE_ACCEPT:
+      case MSG.USERAUTH_FAILURE:
+        this.#next(type === MSG.USERAUTH_FAILURE ? refusedMethods(payload) : undefined);
+        return true;
+      case MSG.USERAUTH_SUCCESS:
+        this.#options.accepted();
+        return true;
+      case MSG.USERAUTH_BANNER:
+        return true;
+      default:
+        throw new SshError("SSH_PROTOCOL", `message ${type} before authentication`);
+    }
+  }
+
+  #next(refused: string | undefined): void {
+    const identity = this.#left.shift();
+    if (identity === undefined) {
+      const user = JSON.stringify(this.#options.user);
+      const detail = refused === undefined ? "no certificate to present" : `methods left: ${refused}`;
+      this.#options.failed(new SshError("SSH_AUTH_REFUSED", `the server refused ${user}; ${detail}`));
+      return;
+    }
+    const { transport } = this.#options;
+    this.#present(identity).catch((error: unknown) => {
+      // An agent that will not sign is one certificate less.
+      if (transport.finished) return;
+      this.#next(error instanceof Error ? error.message : String(error));
+    });
+  }
+
+  async #present(identity: SshIdentity): Promise<void> {
+    const { transport, user } = this.#options;
+    const { name, signature } = algorithmOf(identity.certificate);
+    const request = new SshWriter().u8(MSG.USERAUTH_REQUEST).string(user).string("ssh-connection");
+    const body = request.string("publickey").u8(1).string(name).string(identity.certificate.blob).done();
+    const data = new SshWriter().string(transport.sessionId).raw(body).done();
+    const signed =
+      "privateKey" in identity
+        ? signData(identity.privateKey, data, signature)
+        : await identity.sign(data, signature);
+    transport.send(new SshWriter().raw(body).string(signed).done());
+  }
+}
+
+function refusedMethods(payload: Buffer): string {
+  return JSON.stringify(new SshReader(payload.subarray(1)).text(MAX_TEXT_BYTES));
+}

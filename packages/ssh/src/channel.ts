@@ -1,0 +1,268 @@
+/**
+ * One channel of RFC 4254, section 5: windows, packet sizes, EOF, CLOSE.
+ *
+ * No streams here. A channel hands every chunk to its consumer at once and
+ * re-opens the peer's window only for bytes the consumer says it has passed on;
+ * `send` takes what window, packet size and socket allow and says how much that
+ * was. channel-stream.ts makes a Duplex of it, splice.ts connects two of them.
+ */
+import { SshError } from "./errors.ts";
+import { CHANNEL_PACKET, CHANNEL_WINDOW, MAX_PENDING_REPLIES, MAX_WINDOW, TURN_BYTES } from "./limits.ts";
+import { MSG, numberMessage, windowAdjustMessage } from "./messages.ts";
+
+/** What a channel needs of its connection. */
+export interface ChannelHost {
+  send(payload: Buffer): void;
+  sendData(channel: number, data: Buffer, extended: number): void;
+  /** Whether the socket takes data now. */
+  canSend(): boolean;
+  /** Whether other channels wait for their turn. */
+  readonly contended: boolean;
+  /** Calls `channel.resume()` when it is this channel's turn. */
+  wait(channel: Channel): void;
+  /** The channel is closed on both sides: forget its number. */
+  release(channel: Channel): void;
+}
+
+/** Who uses a channel. Calls are synchronous and must not throw. */
+export interface ChannelConsumer {
+  /** `extended` is 0 for the data stream. `consumed(chunk.length)` is owed later. */
+  data(chunk: Buffer, extended: number): void;
+  eof(): void;
+  /** There is room again after `send` took less than it was given. */
+  writable(): void;
+  /** A channel request. Returns whether it was accepted. */
+  request(name: string, data: Buffer): boolean;
+  /** Nothing will come any more. `cut`: the connection is gone, unsent bytes are lost. */
+  closed(cut: boolean): void;
+}
+
+function nobody(): void {
+  // A channel that is only closed again has no consumer.
+}
+
+const NOBODY: ChannelConsumer = {
+  data: nobody,
+  eof: nobody,
+  writable: nobody,
+  request: () => false,
+  closed: nobody,
+};
+
+/** One side's numbers, from CHANNEL_OPEN or its confirmation. */
+export interface RemoteChannel {
+  readonly id: number;
+  readonly window: number;
+  readonly packetSize: number;
+}
+
+/** Windows are re-opened in steps of this: fewer packets, and never a starved sender. */
+const ADJUST_BYTES = CHANNEL_WINDOW / 4;
+
+export class Channel {
+  readonly type: string;
+  readonly localId: number;
+  readonly #host: ChannelHost;
+  readonly #remoteId: number;
+  readonly #packetSize: number;
+  #consumer: ChannelConsumer = NOBODY;
+  #sendWindow: number;
+  #receiveWindow = CHANNEL_WINDOW;
+  /** Bytes consumed whose window was not given back yet. */
+  #owed = 0;
+  #sentEof = false;
+  #sentClose = false;
+  #gotEof = false;
+  #gotClose = false;
+  #cut = false;
+  #waiting = false;
+  readonly #replies: ((accepted: boolean) => void)[] = [];
+  bytesReceived = 0;
+  bytesSent = 0;
+
+  constructor(host: ChannelHost, type: string, localId: number, remote: RemoteChannel) {
+    this.#host = host;
+    this.type = type;
+    this.localId = localId;
+    this.#remoteId = remote.id;
+    this.#sendWindow = remote.window;
+    // Larger packets than we promise to read ourselves gain nothing.
+    this.#packetSize = Math.min(remote.packetSize, CHANNEL_PACKET);
+  }
+
+  /** True while bytes can still be sent. */
+  get sendable(): boolean {
+    return !this.#sentEof && !this.#sentClose && !this.#gotClose && !this.#cut;
+  }
+
+  get endReceived(): boolean {
+    return this.#gotEof || this.#gotClose || this.#cut;
+  }
+
+  /** The connection died under the channel. */
+  get wasCut(): boolean {
+    return this.#cut;
+  }
+
+  get closeReceived(): boolean {
+    return this.#gotClose;
+  }
+
+  get closed(): boolean {
+    return this.#cut || (this.#sentClose && this.#gotClose);
+  }
+
+  /** Who gets what arrives from now on. A new consumer replaces the old one. */
+  consume(consumer: ChannelConsumer): void {
+    this.#consumer = consumer;
+  }
+
+  /** Sends as much as may go now and returns how much; `writable` follows if it was not all. Closed channels swallow. */
+  send(data: Buffer, extended = 0): number {
+    if (!this.sendable) return data.length;
+    if (this.#waiting) return 0;
+    // While others wait, each turn is bounded, so that one bulk copy does not starve them.
+    const turn = this.#host.contended ? Math.min(data.length, TURN_BYTES) : data.length;
+    const sent = this.#sendPackets(data, turn, extended);
+    this.bytesSent += sent;
+    // Without window the peer's WINDOW_ADJUST resumes us; otherwise the socket does.
+    if (sent < data.length && this.#sendWindow > 0) this.#wait();
+    return sent;
+  }
+
+  #sendPackets(data: Buffer, limit: number, extended: number): number {
+    let sent = 0;
+    while (sent < limit && this.#sendWindow > 0 && this.#host.canSend()) {
+      const size = Math.min(limit - sent, this.#sendWindow, this.#packetSize);
+      const part = size === data.length ? data : data.subarray(sent, sent + size);
+      this.#sendWindow -= size;
+      sent += size;
+      this.#host.sendData(this.#remoteId, part, extended);
+    }
+    return sent;
+  }
+
+  #wait(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#host.wait(this);
+  }
+
+  /** The connection's scheduler: it is this channel's turn. */
+  resume(): void {
+    this.#waiting = false;
+    if (this.sendable) this.#consumer.writable();
+  }
+
+  /** The consumer passed `count` bytes on: the peer may send as many again. */
+  consumed(count: number): void {
+    this.#owed += count;
+    if (this.#owed < ADJUST_BYTES || this.endReceived || this.#sentClose) return;
+    const adjust = this.#owed;
+    this.#owed = 0;
+    this.#receiveWindow += adjust;
+    this.#host.send(windowAdjustMessage(this.#remoteId, adjust));
+  }
+
+  /** Says that no more data will be sent; the other direction goes on. */
+  sendEof(): void {
+    if (!this.sendable) return;
+    this.#sentEof = true;
+    this.#host.send(numberMessage(MSG.CHANNEL_EOF, this.#remoteId));
+  }
+
+  /** Closes both directions. What was not sent is lost. */
+  sendClose(): void {
+    if (this.#sentClose || this.#cut) return;
+    this.#sentClose = true;
+    this.#host.send(numberMessage(MSG.CHANNEL_CLOSE, this.#remoteId));
+    this.#releaseIfClosed();
+  }
+
+  #releaseIfClosed(): void {
+    if (this.#sentClose && this.#gotClose) this.#host.release(this);
+  }
+
+  /** Sends a channel request; `reply`, if given, asks for an answer and gets it. */
+  sendRequest(name: string, data: Buffer, reply?: (accepted: boolean) => void): void {
+    if (this.#sentClose || this.#cut || this.#gotClose) {
+      reply?.(false);
+      return;
+    }
+    if (reply !== undefined) {
+      if (this.#replies.length >= MAX_PENDING_REPLIES) {
+        throw new SshError("SSH_REQUEST_REFUSED", "too many unanswered channel requests");
+      }
+      this.#replies.push(reply);
+    }
+    const head = Buffer.allocUnsafe(10 + name.length);
+    head[0] = MSG.CHANNEL_REQUEST;
+    head.writeUInt32BE(this.#remoteId, 1);
+    head.writeUInt32BE(name.length, 5);
+    head.write(name, 9, "latin1");
+    head[9 + name.length] = reply === undefined ? 0 : 1;
+    this.#host.send(Buffer.concat([head, data]));
+  }
+
+  // ---- what the connection calls when messages arrive; a throw ends the connection
+
+  /** CHANNEL_DATA and CHANNEL_EXTENDED_DATA. */
+  receiveData(chunk: Buffer, extended: number): void {
+    if (chunk.length > this.#receiveWindow || chunk.length > CHANNEL_PACKET) {
+      throw new SshError("SSH_PROTOCOL", "peer overran its channel window");
+    }
+    if (this.#gotEof || this.#gotClose) throw new SshError("SSH_PROTOCOL", "channel data after its end");
+    this.#receiveWindow -= chunk.length;
+    this.bytesReceived += chunk.length;
+    // After our CLOSE crossed with data, nobody wants it.
+    if (chunk.length > 0 && !this.#sentClose) this.#consumer.data(chunk, extended);
+  }
+
+  receiveWindowAdjust(count: number): void {
+    this.#sendWindow += count;
+    if (this.#sendWindow > MAX_WINDOW) throw new SshError("SSH_PROTOCOL", "peer overflowed a channel window");
+    if (!this.#waiting && this.sendable) this.#consumer.writable();
+  }
+
+  receiveEof(): void {
+    if (this.#gotEof || this.#gotClose) return;
+    this.#gotEof = true;
+    if (!this.#sentClose) this.#consumer.eof();
+  }
+
+  receiveClose(): void {
+    if (this.#gotClose) return;
+    this.#gotClose = true;
+    this.#dropReplies();
+    this.#consumer.closed(false);
+    // RFC 4254, section 5.3: CLOSE is answered with CLOSE.
+    if (!this.#sentClose) this.sendClose();
+    else this.#releaseIfClosed();
+  }
+
+  receiveRequest(name: string, wantReply: boolean, data: Buffer): void {
+    const accepted = !this.#gotClose && !this.#sentClose && this.#consumer.request(name, data);
+    if (wantReply && !this.#sentClose) {
+      this.#host.send(numberMessage(accepted ? MSG.CHANNEL_SUCCESS : MSG.CHANNEL_FAILURE, this.#remoteId));
+    }
+  }
+
+  receiveReply(accepted: boolean): void {
+    const reply = this.#replies.shift();
+    if (reply === undefined) throw new SshError("SSH_PROTOCOL", "answer to a request that was not made");
+    reply(accepted);
+  }
+
+  /** The connection is gone. */
+  cut(): void {
+    if (this.#cut) return;
+    const told = this.#gotClose;
+    this.#cut = true;
+    this.#dropReplies();
+    if (!told) this.#consumer.closed(true);
+  }
+
+  #dropReplies(): void {
+    for (const reply of this.#replies.splice(0)) reply(false);
+  }
+}

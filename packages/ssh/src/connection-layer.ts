@@ -1,0 +1,387 @@
+/**
+ * RFC 4254 over one transport: global requests and the table of channels.
+ *
+ * It knows no channel type. Who may open what is decided by the handlers that
+ * `onOpen` registers; a type without a handler is refused. Numbers a peer may
+ * choose are checked here, before a channel exists.
+ */
+import { SshReader, SshWriter } from "@teleport-access/sshcert";
+
+import { Channel } from "./channel.ts";
+import type { ChannelHost, RemoteChannel } from "./channel.ts";
+import { ChannelRefusedError, OPEN_REFUSAL, SshError } from "./errors.ts";
+import type { OpenRefusal } from "./errors.ts";
+import {
+  CHANNEL_OPEN_MS,
+  CHANNEL_PACKET,
+  CHANNEL_WINDOW,
+  MAX_NAME_BYTES,
+  MAX_PENDING_REPLIES,
+  MAX_TEXT_BYTES,
+  MIN_CHANNEL_PACKET,
+} from "./limits.ts";
+import { MSG } from "./messages.ts";
+import { Openings } from "./openings.ts";
+import type { Transport } from "./transport.ts";
+
+/** A channel the peer wants to open. Exactly one of `accept` and `refuse` counts, the first. */
+export interface ChannelRequest {
+  readonly type: string;
+  /** The type-specific bytes of CHANNEL_OPEN. */
+  readonly payload: Buffer;
+  /** Opens it. After the connection died the channel is closed already. @throws SshError when answered before. */
+  accept(): Channel;
+  refuse(reason: OpenRefusal, message: string): void;
+}
+
+export type OpenHandler = (request: ChannelRequest) => void;
+
+/** Requests without meaning for us; OpenSSH sends them as keep-alive and expects a FAILURE. */
+const NO_MORE_SESSIONS = "no-more-sessions@openssh.com";
+const KEEPALIVE = "keepalive@openssh.com";
+
+export class ConnectionLayer implements ChannelHost {
+  readonly #transport: Transport;
+  readonly #maxChannels: number;
+  readonly #channels = new Map<number, Channel>();
+  readonly #openings = new Openings();
+  readonly #handlers = new Map<string, OpenHandler>();
+  readonly #queue: Channel[] = [];
+  readonly #globalReplies: (() => void)[] = [];
+  /** Opens of the peer that were neither accepted nor refused yet. */
+  #answering = 0;
+  #held: (() => void)[] | undefined;
+  #nextId = 0;
+  #noMoreSessions = false;
+  #closed = false;
+
+  constructor(transport: Transport, maxChannels: number) {
+    this.#transport = transport;
+    this.#maxChannels = maxChannels;
+  }
+
+  /** Channels that are open or being opened, by either side. */
+  get count(): number {
+    return this.#channels.size + this.#openings.size + this.#answering;
+  }
+
+  /** Registers who answers opens of a type; undefined refuses them again. */
+  onOpen(type: string, handler: OpenHandler | undefined): void {
+    if (handler === undefined) this.#handlers.delete(type);
+    else this.#handlers.set(type, handler);
+  }
+
+  /**
+   * Keeps the peer's opens waiting until the next turn of the event loop: a program
+   * that awaited the connection has then registered its handlers.
+   */
+  holdOpens(): void {
+    const held: (() => void)[] = [];
+    this.#held = held;
+    setImmediate(() => {
+      this.#held = undefined;
+      try {
+        for (const route of held) route();
+      } catch (error) {
+        this.#transport.fail(new SshError("SSH_PROTOCOL", "channel open failed", error));
+      }
+    });
+  }
+
+  // ---- ChannelHost
+
+  send(payload: Buffer): void {
+    this.#transport.send(payload);
+  }
+
+  sendData(channel: number, data: Buffer, extended: number): void {
+    this.#transport.sendData(channel, data, extended);
+  }
+
+  canSend(): boolean {
+    return this.#transport.canSend();
+  }
+
+  get contended(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  wait(channel: Channel): void {
+    this.#queue.push(channel);
+  }
+
+  release(channel: Channel): void {
+    this.#channels.delete(channel.localId);
+  }
+
+  /** The socket has room: each waiting channel gets its turn, the one served goes to the back. */
+  writable(): void {
+    while (this.#transport.canSend()) {
+      const channel = this.#queue.shift();
+      if (channel === undefined) return;
+      channel.resume();
+    }
+  }
+
+  // ---- opening
+
+  /**
+   * Opens a channel; `make` gets it at once, before the peer's next message is looked at.
+   * Rejects with ChannelRefusedError, or SshError when there are too many or the connection ends.
+   */
+  open<T>(
+    type: string,
+    payload: Buffer,
+    make: (channel: Channel) => T,
+    timeoutMs: number = CHANNEL_OPEN_MS,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new SshError("SSH_CONNECTION_CLOSED", "the connection is closed"));
+        return;
+      }
+      if (this.count >= this.#maxChannels) {
+        reject(new SshError("SSH_TOO_MANY_CHANNELS", `${this.#maxChannels} channels are open`));
+        return;
+      }
+      const id = this.#allocate();
+      const opening = {
+        type,
+        resolve: (channel: Channel) => {
+          resolve(make(channel));
+        },
+        reject,
+      };
+      this.#openings.add(id, opening, timeoutMs);
+      const head = new SshWriter().u8(MSG.CHANNEL_OPEN).string(type).u32(id);
+      this.send(head.u32(CHANNEL_WINDOW).u32(CHANNEL_PACKET).raw(payload).done());
+    });
+  }
+
+  #allocate(): number {
+    while (this.#channels.has(this.#nextId) || this.#openings.has(this.#nextId)) this.#step();
+    const id = this.#nextId;
+    this.#step();
+    return id;
+  }
+
+  #step(): void {
+    this.#nextId = (this.#nextId + 1) >>> 0;
+  }
+
+  /** Asks the peer whether it is alive; any answer will do. */
+  ping(): void {
+    if (this.#globalReplies.length >= MAX_PENDING_REPLIES) return;
+    this.#globalReplies.push(ignore);
+    this.send(new SshWriter().u8(MSG.GLOBAL_REQUEST).string(KEEPALIVE).u8(1).done());
+  }
+
+  /** The transport is gone: every channel is cut, synchronously. */
+  cut(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#openings.cut();
+    const channels = [...this.#channels.values()];
+    this.#channels.clear();
+    this.#queue.length = 0;
+    for (const channel of channels) channel.cut();
+  }
+
+  // ---- messages
+
+  /** Handles a message of RFC 4254. False when the number means nothing here. Throws end the connection. */
+  receive(type: number, payload: Buffer): boolean {
+    const reader = new SshReader(payload.subarray(1));
+    switch (type) {
+      case MSG.CHANNEL_DATA:
+        this.#data(reader, 0);
+        return true;
+      case MSG.CHANNEL_EXTENDED_DATA:
+        this.#extendedData(reader);
+        return true;
+      case MSG.CHANNEL_WINDOW_ADJUST:
+        this.#channel(reader).receiveWindowAdjust(lastNumber(reader));
+        return true;
+      case MSG.GLOBAL_REQUEST:
+        this.#globalRequest(reader);
+        return true;
+      case MSG.REQUEST_SUCCESS:
+      case MSG.REQUEST_FAILURE:
+        this.#globalReplies.shift()?.();
+        return true;
+      default:
+        return this.#receiveControl(type, reader);
+    }
+  }
+
+  #receiveControl(type: number, reader: SshReader): boolean {
+    switch (type) {
+      case MSG.CHANNEL_OPEN:
+        this.#open(reader);
+        return true;
+      case MSG.CHANNEL_OPEN_CONFIRMATION:
+        this.#confirmed(reader);
+        return true;
+      case MSG.CHANNEL_OPEN_FAILURE:
+        this.#refused(reader);
+        return true;
+      case MSG.CHANNEL_EOF:
+        this.#channel(reader).receiveEof();
+        return true;
+      case MSG.CHANNEL_CLOSE:
+        this.#channel(reader).receiveClose();
+        return true;
+      case MSG.CHANNEL_REQUEST:
+        this.#channelRequest(reader);
+        return true;
+      case MSG.CHANNEL_SUCCESS:
+      case MSG.CHANNEL_FAILURE:
+        this.#channel(reader).receiveReply(type === MSG.CHANNEL_SUCCESS);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #channel(reader: SshReader): Channel {
+    const id = reader.u32();
+    const channel = this.#channels.get(id);
+    if (channel === undefined)
+      throw new SshError("SSH_PROTOCOL", `message for channel ${id}, which is not open`);
+    return channel;
+  }
+
+  #data(reader: SshReader, extended: number): void {
+    const channel = this.#channel(reader);
+    const data = reader.string(CHANNEL_PACKET);
+    reader.end();
+    channel.receiveData(data, extended);
+  }
+
+  #extendedData(reader: SshReader): void {
+    const channel = this.#channel(reader);
+    const extended = reader.u32();
+    const data = reader.string(CHANNEL_PACKET);
+    reader.end();
+    if (extended === 0) throw new SshError("SSH_PROTOCOL", "extended data of type 0");
+    channel.receiveData(data, extended);
+  }
+
+  #globalRequest(reader: SshReader): void {
+    const name = reader.text(MAX_NAME_BYTES);
+    const wantReply = reader.u8() !== 0;
+    const known = name === NO_MORE_SESSIONS;
+    if (known) this.#noMoreSessions = true;
+    // tcpip-forward and everything else: no. The answers keep the order of the requests.
+    if (wantReply) this.send(Buffer.of(known ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
+  }
+
+  #channelRequest(reader: SshReader): void {
+    const channel = this.#channel(reader);
+    const name = reader.text(MAX_NAME_BYTES);
+    const wantReply = reader.u8() !== 0;
+    channel.receiveRequest(name, wantReply, reader.raw(reader.left));
+  }
+
+  #open(reader: SshReader): void {
+    const type = reader.text(MAX_NAME_BYTES);
+    const remote = { id: reader.u32(), window: reader.u32(), packetSize: reader.u32() };
+    const payload = Buffer.from(reader.raw(reader.left));
+    if (this.#held === undefined) this.#route(type, remote, payload);
+    else if (this.#held.length >= this.#maxChannels)
+      throw new SshError("SSH_PROTOCOL", "too many channels at once");
+    else {
+      this.#held.push(() => {
+        this.#route(type, remote, payload);
+      });
+    }
+  }
+
+  #route(type: string, remote: RemoteChannel, payload: Buffer): void {
+    const refusal = this.#refuses(type, remote);
+    if (refusal === undefined) this.#handlers.get(type)?.(this.#request(type, remote, payload));
+    else this.#sendRefusal(remote.id, ...refusal);
+  }
+
+  #refuses(type: string, remote: RemoteChannel): [OpenRefusal, string] | undefined {
+    if (!this.#handlers.has(type)) return ["unknown-type", "unknown channel type"];
+    if (this.#noMoreSessions && type === "session") return ["prohibited", "no more sessions"];
+    if (remote.packetSize < MIN_CHANNEL_PACKET) return ["resource-shortage", "maximum packet size too small"];
+    if (this.count >= this.#maxChannels) return ["resource-shortage", "too many channels"];
+    return undefined;
+  }
+
+  #request(type: string, remote: RemoteChannel, payload: Buffer): ChannelRequest {
+    let answered = false;
+    this.#answering += 1;
+    const answer = (): void => {
+      answered = true;
+      this.#answering -= 1;
+    };
+    return {
+      type,
+      payload,
+      accept: () => {
+        if (answered) throw new SshError("SSH_PROTOCOL", "channel request was answered before");
+        answer();
+        return this.#accept(type, remote);
+      },
+      refuse: (reason, message) => {
+        if (answered) return;
+        answer();
+        this.#sendRefusal(remote.id, reason, message);
+      },
+    };
+  }
+
+  #accept(type: string, remote: RemoteChannel): Channel {
+    const channel = new Channel(this, type, this.#allocate(), remote);
+    if (this.#closed) {
+      channel.cut();
+      return channel;
+    }
+    this.#channels.set(channel.localId, channel);
+    const confirmation = new SshWriter()
+      .u8(MSG.CHANNEL_OPEN_CONFIRMATION)
+      .u32(remote.id)
+      .u32(channel.localId);
+    this.send(confirmation.u32(CHANNEL_WINDOW).u32(CHANNEL_PACKET).done());
+    return channel;
+  }
+
+  #sendRefusal(remoteId: number, reason: OpenRefusal, message: string): void {
+    const failure = new SshWriter().u8(MSG.CHANNEL_OPEN_FAILURE).u32(remoteId).u32(OPEN_REFUSAL[reason]);
+    this.send(failure.string(message).string("").done());
+  }
+
+  #confirmed(reader: SshReader): void {
+    const id = reader.u32();
+    const opening = this.#openings.take(id);
+    const remote = { id: reader.u32(), window: reader.u32(), packetSize: reader.u32() };
+    const channel = new Channel(this, opening.type, id, remote);
+    this.#channels.set(id, channel);
+    if (remote.packetSize < MIN_CHANNEL_PACKET) {
+      channel.sendClose();
+      opening.reject(new SshError("SSH_PROTOCOL", `peer confirmed with packet size ${remote.packetSize}`));
+      return;
+    }
+    opening.resolve(channel);
+  }
+
+  #refused(reader: SshReader): void {
+    const opening = this.#openings.take(reader.u32());
+    const reason = reader.u32();
+    const text = reader.string(MAX_TEXT_BYTES).toString("utf8");
+    opening.reject(new ChannelRefusedError(opening.type, reason, text));
+  }
+}
+
+function lastNumber(reader: SshReader): number {
+  const number = reader.u32();
+  reader.end();
+  return number;
+}
+
+function ignore(): void {
+  // Nobody waits for this any more.
+}

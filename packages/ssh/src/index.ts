@@ -1,0 +1,44 @@
+/**
+ * SSH connections: servers, clients, channels and relays.
+ *
+ * The only package that touches ssh2, of which it uses the transport alone
+ * (key exchange and encryption); authentication, channels and relays are here.
+ * Call `startSsh2` first. Connections know no users, clusters or grants: who may
+ * do what is asked of the program through callbacks, and refused without one.
+ */
+export { startSsh2 } from "./startup.ts";
+export type { Ssh2Facts } from "./startup.ts";
+export { ChannelRefusedError, SshError, SshStartupError } from "./errors.ts";
+export type { OpenRefusal, SshErrorCode } from "./errors.ts";
+export { CHANNEL_WINDOW, GOODBYE_MS, TUNNEL_LIMITS, USER_LIMITS } from "./limits.ts";
+export type { SshServerLimits } from "./limits.ts";
+export type { HostKey } from "./key-exchange.ts";
+export type { AuthMethod, AuthRequest, OfferedKey } from "./auth-request.ts";
+export type { AuthChallenge, AuthVerdict } from "./auth-server.ts";
+export { createSshServer } from "./server.ts";
+export type {
+  RefusedPeer,
+  SessionRequest,
+  SshConnection,
+  SshRefusal,
+  SshServer,
+  SshServerOptions,
+} from "./server.ts";
+export { connectSsh } from "./client.ts";
+export type { SshClientConnection, SshClientOptions } from "./client.ts";
+export { agentIdentities } from "./agent.ts";
+export type { OpenAgent } from "./agent.ts";
+export type { SshIdentity } from "./auth-client.ts";
+export type { ClientSession, SessionExit, SessionOptions } from "./client-session.ts";
+export type { IncomingChannel, NegotiatedAlgorithms, SshPeer } from "./connection.ts";
+export type { SshChannel } from "./channel-stream.ts";
+export { decodeDirectTcpip, encodeDirectTcpip } from "./direct-tcpip.ts";
+export type { DirectTcpipRequest, DirectTcpipTarget } from "./direct-tcpip.ts";
+export { replyAndExit } from "./session.ts";
+export type { PtyRequest, SessionStart, SshSession, WindowSize } from "./session.ts";
+export { spliceChannels, spliceSocket } from "./splice.ts";
+export type { Splice } from "./splice.ts";
+export { TUNNEL_KEEPALIVE, USER_KEEPALIVE } from "./keepalive.ts";
+export type { KeepalivePolicy } from "./keepalive.ts";
+export { REKEY } from "./rekey.ts";
+export type { RekeyPolicy } from "./rekey.ts";

@@ -1,0 +1,98 @@
+/**
+ * Makes ssh2's Protocol for one connection: what is offered, which host keys are
+ * shown or accepted, and where everything that is not key exchange goes.
+ */
+import {
+  COMPRESSIONS,
+  EXT_INFO_CLIENT,
+  KEY_EXCHANGES,
+  MACS,
+  STRICT_KEX_CLIENT,
+  STRICT_KEX_SERVER,
+} from "./algorithms.ts";
+import { ssh2 } from "./internals.ts";
+import { hookKeyExchange } from "./key-exchange.ts";
+import type { HostKeyOffer, VerifyHostSignature } from "./key-exchange.ts";
+import type { KexInit, Negotiated, Protocol } from "./ssh2-internals.ts";
+
+export interface ServerRole {
+  readonly kind: "server";
+  readonly hostKeys: HostKeyOffer;
+}
+
+export interface ClientRole {
+  readonly kind: "client";
+  readonly hostKeyAlgorithms: readonly string[];
+  /** Only `true` accepts. Called in each key exchange, before the signature is checked. */
+  acceptHostKey(blob: Buffer): boolean;
+  readonly verifyHostSignature: VerifyHostSignature;
+}
+
+export type Role = ServerRole | ClientRole;
+
+/** What happens below the messages. All calls are synchronous. */
+export interface ProtocolEvents {
+  write(data: Buffer): void;
+  failed(error: Error): void;
+  identified(ident: string): void;
+  exchanged(negotiated: Negotiated): void;
+  wantsExtInfo(): void;
+  receive(payload: Buffer): void;
+  finished(): boolean;
+}
+
+/** The name we send; no version, which would only help to pick an attack. */
+const IDENT = "teleport-access";
+
+function offer(role: Role, ciphers: readonly string[]): KexInit {
+  const direction = { cipher: ciphers, mac: MACS, compress: COMPRESSIONS, lang: [] };
+  const extra = role.kind === "server" ? [STRICT_KEX_SERVER] : [EXT_INFO_CLIENT, STRICT_KEX_CLIENT];
+  const serverHostKey = role.kind === "server" ? role.hostKeys.algorithms : role.hostKeyAlgorithms;
+  const { KexInit } = ssh2();
+  return new KexInit({ kex: [...KEY_EXCHANGES, ...extra], serverHostKey, cs: direction, sc: direction });
+}
+
+/** One connection's Protocol, hooked and ready to start. */
+export function createProtocol(role: Role, ciphers: readonly string[], events: ProtocolEvents): Protocol {
+  const { Protocol } = ssh2();
+  let hostKey = "";
+  const protocol = new Protocol({
+    server: role.kind === "server",
+    ident: IDENT,
+    offer: offer(role, ciphers),
+    ...(role.kind === "server"
+      ? { hostKeys: role.hostKeys.entries }
+      : { hostVerifier: (blob: Buffer) => role.acceptHostKey(blob) }),
+    messageHandlers: {
+      receive: (payload) => {
+        events.receive(payload);
+      },
+      get finished() {
+        return events.finished();
+      },
+    },
+    onWrite: (data) => {
+      events.write(data);
+    },
+    onError: (error) => {
+      events.failed(error);
+    },
+    onHeader: ({ identRaw }) => {
+      events.identified(identRaw);
+    },
+    onHandshakeComplete: (negotiated) => {
+      // kex.js may be looking at the name of the signature instead (key-exchange.ts).
+      events.exchanged({ ...negotiated, serverHostKey: hostKey });
+    },
+  });
+  hookKeyExchange(protocol, {
+    verifyHostSignature: role.kind === "client" ? role.verifyHostSignature : undefined,
+    wantsExtInfo: () => {
+      events.wantsExtInfo();
+    },
+    agreed: (name) => {
+      hostKey = name;
+    },
+  });
+  return protocol;
+}

@@ -1,0 +1,363 @@
+/**
+ * An SSH server: sockets in, authenticated connections out.
+ *
+ * It knows who may connect how often, and when a peer has taken too long; who
+ * the peer is, and what it may do, the program answers. People's port and the
+ * agents' port are two of these with different limits.
+ */
+import { createServer } from "node:net";
+import type { AddressInfo, Server } from "node:net";
+import type { Duplex } from "node:stream";
+
+import { systemClock } from "@teleport-access/daemon";
+import type { Clock } from "@teleport-access/daemon";
+
+import { AdmissionDesk } from "./admission.ts";
+import type { AdmissionRefusal, Place } from "./admission.ts";
+import { ciphers } from "./algorithms.ts";
+import type { AuthRequest } from "./auth-request.ts";
+import { AuthServer } from "./auth-server.ts";
+import type { AuthRefusal, AuthVerdict } from "./auth-server.ts";
+import { Connection } from "./connection.ts";
+import type { PeerAddress, SshPeer } from "./connection.ts";
+import { ConnectionLayer } from "./connection-layer.ts";
+import { streamOf } from "./channel-stream.ts";
+import { onDirectTcpip } from "./direct-tcpip.ts";
+import type { DirectTcpipRequest } from "./direct-tcpip.ts";
+import { SshError } from "./errors.ts";
+import type { OpenRefusal } from "./errors.ts";
+import { startKeepalive, USER_KEEPALIVE } from "./keepalive.ts";
+import type { KeepalivePolicy } from "./keepalive.ts";
+import { offerHostKeys } from "./key-exchange.ts";
+import type { HostKey, HostKeyOffer } from "./key-exchange.ts";
+import { USER_LIMITS } from "./limits.ts";
+import type { SshServerLimits } from "./limits.ts";
+import { MSG } from "./messages.ts";
+import { REKEY, startRekey } from "./rekey.ts";
+import type { RekeyPolicy } from "./rekey.ts";
+import { createSession } from "./session.ts";
+import type { SshSession } from "./session.ts";
+import { Transport } from "./transport.ts";
+
+/** Why a server turned a peer away by itself; refusals by `authenticate` are the program's own. */
+export type SshRefusal = AdmissionRefusal | AuthRefusal | "login-grace" | "protocol-error";
+
+export interface RefusedPeer {
+  readonly remoteAddress: string;
+  /** The user name asked for; empty when it came to none. */
+  readonly user: string;
+  readonly reason: SshRefusal;
+  /** For the log: what was wrong on the wire. */
+  readonly detail?: string;
+}
+
+/** A session a peer wants to open. */
+export interface SessionRequest {
+  accept(): SshSession;
+  refuse(reason: OpenRefusal, message: string): void;
+}
+
+/** A connection whose peer proved who it is. */
+export interface SshConnection<I> extends SshPeer {
+  readonly identity: I;
+  /** The SSH user name, as sent. */
+  readonly user: string;
+  /** Refused when unset. */
+  onDirectTcpip(handler: (request: DirectTcpipRequest) => void): void;
+  /** Refused when unset. */
+  onSession(handler: (request: SessionRequest) => void): void;
+}
+
+export interface SshServerOptions<I> {
+  /** Asked for each new connection, so that rotated keys and certificates need no restart. */
+  hostKeys(): readonly HostKey[];
+  /** @default USER_LIMITS */
+  readonly limits?: Partial<SshServerLimits>;
+  readonly banner?: string;
+  /** Also offers chacha20-poly1305, for clients without AES. @default false */
+  readonly chacha20?: boolean;
+  /** @default USER_KEEPALIVE */
+  readonly keepalive?: KeepalivePolicy;
+  readonly rekey?: RekeyPolicy;
+  readonly clock?: Clock;
+  /**
+   * Asked for every attempt, also for probes and for methods that are never
+   * accepted. Only an answer to a proven request lets anybody in. A throw refuses.
+   */
+  authenticate(request: AuthRequest): AuthVerdict<I> | Promise<AuthVerdict<I>>;
+  /** Called before any message of the peer after authentication is looked at: register handlers here. */
+  connected(connection: SshConnection<I>): void;
+  refused?(peer: RefusedPeer): void;
+}
+
+export interface SshServer {
+  /** Resolves with the port. @throws the socket's error, e.g. EADDRINUSE. */
+  listen(port: number, host: string): Promise<number>;
+  address(): { readonly address: string; readonly port: number } | undefined;
+  /** Serves a stream that arrived some other way, e.g. a WebSocket. Same limits; its address is the caller's word. */
+  inject(stream: Duplex, remoteAddress?: string): void;
+  /** Stops listening and ends every connection. */
+  close(): Promise<void>;
+  /** Stops listening; connections live on. */
+  stopListening(): void;
+  connections(): number;
+  unauthenticated(): number;
+}
+
+class ServerConnection<I> extends Connection implements SshConnection<I> {
+  readonly identity: I;
+  readonly user: string;
+
+  constructor(
+    parts: { transport: Transport; layer: ConnectionLayer; address: PeerAddress },
+    who: { identity: I; user: string },
+  ) {
+    super(parts.transport, parts.layer, parts.address);
+    this.identity = who.identity;
+    this.user = who.user;
+  }
+
+  onDirectTcpip(handler: (request: DirectTcpipRequest) => void): void {
+    onDirectTcpip(this, handler);
+  }
+
+  onSession(handler: (request: SessionRequest) => void): void {
+    this.onChannel("session", (channel) => {
+      handler({
+        accept: () => createSession(streamOf(channel.accept())),
+        refuse: (reason, message) => {
+          channel.refuse(reason, message);
+        },
+      });
+    });
+  }
+}
+
+/** Creates a server; nothing listens yet. */
+export function createSshServer<I>(options: SshServerOptions<I>): SshServer {
+  return new ListeningServer(options);
+}
+
+class ListeningServer<I> implements SshServer {
+  readonly #options: SshServerOptions<I>;
+  readonly #limits: SshServerLimits;
+  readonly #clock: Clock;
+  readonly #desk: AdmissionDesk;
+  readonly #server: Server;
+  readonly #open = new Set<Transport>();
+  #offered: { readonly keys: readonly HostKey[]; readonly offer: HostKeyOffer } | undefined;
+
+  constructor(options: SshServerOptions<I>) {
+    this.#options = options;
+    this.#limits = { ...USER_LIMITS, ...options.limits };
+    this.#clock = options.clock ?? systemClock;
+    this.#desk = new AdmissionDesk(this.#limits, this.#clock);
+    this.#server = createServer({ noDelay: true }, (socket) => {
+      this.#accept(socket, { remoteAddress: socket.remoteAddress ?? "", remotePort: socket.remotePort ?? 0 });
+    });
+  }
+
+  listen(port: number, host: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off("error", reject);
+        // Errors of accepting (EMFILE) pass; the next accept may succeed.
+        this.#server.on("error", () => undefined);
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  address(): { readonly address: string; readonly port: number } | undefined {
+    const address = this.#server.address();
+    return address === null || typeof address === "string" ? undefined : address;
+  }
+
+  close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      // Resolves when the last connection is gone; one that never listened answers with an error we do not need.
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+    for (const transport of [...this.#open]) transport.end("server is shutting down");
+    return closed;
+  }
+
+  stopListening(): void {
+    this.#server.close();
+  }
+
+  connections(): number {
+    return this.#desk.connections;
+  }
+
+  unauthenticated(): number {
+    return this.#desk.unauthenticated;
+  }
+
+  #offer(): HostKeyOffer {
+    const keys = this.#options.hostKeys();
+    if (this.#offered?.keys !== keys) this.#offered = { keys, offer: offerHostKeys(keys) };
+    return this.#offered.offer;
+  }
+
+  inject(stream: Duplex, remoteAddress = ""): void {
+    this.#accept(stream, { remoteAddress, remotePort: 0 });
+  }
+
+  #accept(socket: Duplex, address: PeerAddress): void {
+    const { remoteAddress } = address;
+    const admission = this.#desk.admit(remoteAddress);
+    if (!admission.admitted) {
+      socket.destroy();
+      this.#refused({ remoteAddress, user: "", reason: admission.reason });
+      return;
+    }
+    socket.once("close", () => {
+      admission.place.closed();
+    });
+    // A peer that is gone before it is accepted has an 'error' nobody else hears.
+    socket.on("error", () => undefined);
+    new Arrival(socket, { address, place: admission.place, server: this.#arrivals() });
+  }
+
+  #arrivals(): ArrivalServer<I> {
+    return {
+      options: this.#options,
+      limits: this.#limits,
+      clock: this.#clock,
+      offer: this.#offer(),
+      open: this.#open,
+      refused: (peer) => {
+        this.#refused(peer);
+      },
+    };
+  }
+
+  #refused(peer: RefusedPeer): void {
+    this.#options.refused?.(peer);
+  }
+}
+
+interface ArrivalServer<I> {
+  readonly options: SshServerOptions<I>;
+  readonly limits: SshServerLimits;
+  readonly clock: Clock;
+  readonly offer: HostKeyOffer;
+  readonly open: Set<Transport>;
+  refused(peer: RefusedPeer): void;
+}
+
+interface ArrivalOptions<I> {
+  readonly address: PeerAddress;
+  readonly place: Place;
+  readonly server: ArrivalServer<I>;
+}
+
+/** One accepted socket, from its first byte to its last. */
+class Arrival<I> {
+  readonly #server: ArrivalServer<I>;
+  readonly #address: PeerAddress;
+  readonly #place: Place;
+  readonly #transport: Transport;
+  readonly #auth: AuthServer<I>;
+  readonly #stops: (() => void)[] = [];
+  #connection: ServerConnection<I> | undefined;
+  #layer: ConnectionLayer | undefined;
+  #reason: SshRefusal = "protocol-error";
+
+  constructor(socket: Duplex, { address, place, server }: ArrivalOptions<I>) {
+    this.#server = server;
+    this.#address = address;
+    this.#place = place;
+    this.#transport = new Transport({
+      socket,
+      role: { kind: "server", hostKeys: server.offer },
+      ciphers: ciphers(server.options.chacha20 ?? false),
+      owner: {
+        secured: () => undefined,
+        message: (type, payload) => this.#message(type, payload),
+        writable: () => this.#layer?.writable(),
+        closed: (error) => {
+          this.#closed(error);
+        },
+      },
+    });
+    server.open.add(this.#transport);
+    this.#auth = this.#createAuth();
+    const grace = server.clock.setTimer(server.limits.loginGraceMs, () => {
+      this.#reason = "login-grace";
+      this.#transport.destroy(new SshError("SSH_TIMEOUT", "not authenticated in time"));
+    });
+    this.#stops.push(() => {
+      grace.cancel();
+    });
+  }
+
+  #createAuth(): AuthServer<I> {
+    const { options, limits } = this.#server;
+    return new AuthServer({
+      ...this.#address,
+      transport: this.#transport,
+      tries: limits.tries,
+      banner: options.banner,
+      authenticate: (request) => options.authenticate(request),
+      accepted: (identity, user) => {
+        this.#accepted(identity, user);
+      },
+      refused: (reason, user) => {
+        this.#server.refused({ remoteAddress: this.#address.remoteAddress, user, reason });
+      },
+    });
+  }
+
+  #message(type: number, payload: Buffer): boolean {
+    // RFC 4252, section 5.1: authentication requests after success are ignored.
+    if (this.#layer === undefined) return this.#auth.receive(type, payload);
+    if (type === MSG.USERAUTH_REQUEST) return true;
+    if (type < 80) throw new SshError("SSH_PROTOCOL", `message ${type} after authentication`);
+    return this.#layer.receive(type, payload);
+  }
+
+  #accepted(identity: I, user: string): void {
+    const { options, limits, clock } = this.#server;
+    this.#place.authenticated();
+    this.#stop();
+    const transport = this.#transport;
+    const layer = new ConnectionLayer(transport, limits.channelsPerConnection);
+    this.#layer = layer;
+    const connection = new ServerConnection({ transport, layer, address: this.#address }, { identity, user });
+    this.#connection = connection;
+    const policy = options.keepalive ?? USER_KEEPALIVE;
+    function ping(): void {
+      layer.ping();
+    }
+    this.#stops.push(startKeepalive(transport, ping, { clock, policy }));
+    this.#stops.push(startRekey(transport, { clock, policy: options.rekey ?? REKEY }));
+    options.connected(connection);
+  }
+
+  #stop(): void {
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  #closed(error: SshError | undefined): void {
+    this.#stop();
+    this.#server.open.delete(this.#transport);
+    if (this.#connection !== undefined) {
+      this.#connection.over(error);
+      return;
+    }
+    // A peer that leaves by itself was not refused.
+    if (error === undefined || error.code === "SSH_CONNECTION_CLOSED") return;
+    const { remoteAddress } = this.#address;
+    this.#server.refused({
+      remoteAddress,
+      user: this.#auth.user,
+      reason: this.#reason,
+      detail: error.message,
+    });
+  }
+}

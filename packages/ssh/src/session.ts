@@ -1,0 +1,202 @@
+/**
+ * A session channel on a server (RFC 4254, section 6): what a peer wants to run,
+ * with which terminal and environment, and how it ended.
+ *
+ * Each request is refused unless somebody asked for its kind.
+ */
+import type { Writable } from "node:stream";
+
+import { SshReader, SshWriter } from "@teleport-access/sshcert";
+
+import { stderrOf } from "./channel-stream.ts";
+import type { ChannelStream, SshChannel } from "./channel-stream.ts";
+import { MAX_COMMAND_BYTES, MAX_ENVIRONMENT, MAX_NAME_BYTES, MAX_TEXT_BYTES } from "./limits.ts";
+
+export interface WindowSize {
+  readonly columns: number;
+  readonly rows: number;
+  readonly widthPixels: number;
+  readonly heightPixels: number;
+}
+
+export interface PtyRequest extends WindowSize {
+  readonly terminal: string;
+  /** Encoded terminal modes (RFC 4254, section 8), as sent. */
+  readonly modes: Buffer;
+}
+
+export type SessionStart =
+  | { readonly kind: "shell" }
+  | { readonly kind: "exec"; readonly command: string }
+  | { readonly kind: "subsystem"; readonly name: string };
+
+/** A session that the server accepted. Handlers return whether the request is granted. */
+export interface SshSession {
+  /** Standard input and output. */
+  readonly channel: SshChannel;
+  readonly stderr: Writable;
+  /** Granted at most once per session. */
+  onStart(handler: (start: SessionStart) => boolean): void;
+  onPty(handler: (pty: PtyRequest) => boolean): void;
+  onEnvironment(handler: (name: string, value: string) => boolean): void;
+  onWindowChange(handler: (size: WindowSize) => void): void;
+  onSignal(handler: (name: string) => void): void;
+  onAgentForwarding(handler: () => boolean): void;
+  /** Reports the exit status, then closes after what was written. */
+  exit(status: number): void;
+  /** Reports death by a signal, then closes after what was written. `name` without "SIG". */
+  exitSignal(name: string, message: string): void;
+}
+
+interface Handlers {
+  start?: (start: SessionStart) => boolean;
+  pty?: (pty: PtyRequest) => boolean;
+  environment?: (name: string, value: string) => boolean;
+  windowChange?: (size: WindowSize) => void;
+  signal?: (name: string) => void;
+  agentForwarding?: () => boolean;
+}
+
+class Session implements SshSession {
+  readonly channel: SshChannel;
+  readonly #stream: ChannelStream;
+  readonly #handlers: Handlers = {};
+  #stderr: Writable | undefined;
+  #started = false;
+  #environment = 0;
+
+  constructor(stream: ChannelStream) {
+    this.#stream = stream;
+    this.channel = stream;
+    stream.onRequest = (name, data) => this.#request(name, data);
+  }
+
+  get stderr(): Writable {
+    this.#stderr ??= stderrOf(this.#stream);
+    return this.#stderr;
+  }
+
+  onStart(handler: (start: SessionStart) => boolean): void {
+    this.#handlers.start = handler;
+  }
+
+  onPty(handler: (pty: PtyRequest) => boolean): void {
+    this.#handlers.pty = handler;
+  }
+
+  onEnvironment(handler: (name: string, value: string) => boolean): void {
+    this.#handlers.environment = handler;
+  }
+
+  onWindowChange(handler: (size: WindowSize) => void): void {
+    this.#handlers.windowChange = handler;
+  }
+
+  onSignal(handler: (name: string) => void): void {
+    this.#handlers.signal = handler;
+  }
+
+  onAgentForwarding(handler: () => boolean): void {
+    this.#handlers.agentForwarding = handler;
+  }
+
+  /** A malformed request throws, which ends the connection. */
+  #request(name: string, data: Buffer): boolean {
+    const reader = new SshReader(data);
+    switch (name) {
+      case "shell":
+        return this.#start({ kind: "shell" });
+      case "exec":
+        return this.#start({ kind: "exec", command: reader.text(MAX_COMMAND_BYTES) });
+      case "subsystem":
+        return this.#start({ kind: "subsystem", name: reader.text(MAX_NAME_BYTES) });
+      case "pty-req":
+        return this.#handlers.pty?.(readPty(reader)) ?? false;
+      case "env":
+        return this.#env(reader.text(MAX_NAME_BYTES), reader.text(MAX_TEXT_BYTES));
+      default:
+        return this.#notice(name, reader);
+    }
+  }
+
+  #notice(name: string, reader: SshReader): boolean {
+    switch (name) {
+      case "window-change":
+        this.#handlers.windowChange?.(readWindow(reader));
+        return true;
+      case "signal":
+        this.#handlers.signal?.(reader.text(MAX_NAME_BYTES));
+        return true;
+      case "auth-agent-req@openssh.com":
+        return this.#handlers.agentForwarding?.() ?? false;
+      default:
+        return false;
+    }
+  }
+
+  #start(start: SessionStart): boolean {
+    // RFC 4254, section 6.5: only one of these requests can succeed per channel.
+    if (this.#started) return false;
+    this.#started = this.#handlers.start?.(start) ?? false;
+    return this.#started;
+  }
+
+  #env(name: string, value: string): boolean {
+    this.#environment += 1;
+    return this.#environment <= MAX_ENVIRONMENT && (this.#handlers.environment?.(name, value) ?? false);
+  }
+
+  exit(status: number): void {
+    this.#finish("exit-status", new SshWriter().u32(status).done());
+  }
+
+  exitSignal(name: string, message: string): void {
+    const data = new SshWriter().string(name).u8(0).string(message).string("");
+    this.#finish("exit-signal", data.done());
+  }
+
+  #finish(request: string, data: Buffer): void {
+    // In order: what was written, the status, EOF and CLOSE.
+    this.#stream.queue(Buffer.alloc(0), 0, () => {
+      this.#stream.channel.sendRequest(request, data);
+      this.#stream.close();
+    });
+  }
+}
+
+function readWindow(reader: SshReader): WindowSize {
+  return {
+    columns: reader.u32(),
+    rows: reader.u32(),
+    widthPixels: reader.u32(),
+    heightPixels: reader.u32(),
+  };
+}
+
+function readPty(reader: SshReader): PtyRequest {
+  const terminal = reader.text(MAX_NAME_BYTES);
+  return { terminal, ...readWindow(reader), modes: Buffer.from(reader.string(MAX_TEXT_BYTES)) };
+}
+
+/** Makes a session of an accepted channel of type "session". */
+export function createSession(stream: ChannelStream): SshSession {
+  return new Session(stream);
+}
+
+/** For a server that only has something to say: whatever is started prints `text` and exits with `status`. */
+export function replyAndExit(session: SshSession, text: string, status: number): void {
+  let pty = false;
+  session.onPty(() => {
+    pty = true;
+    return true;
+  });
+  session.onEnvironment(() => true);
+  session.onStart(() => {
+    // The success reply has to come first; a terminal in raw mode needs the carriage return.
+    setImmediate(() => {
+      session.channel.write(pty ? text.replaceAll(/\r?\n/g, "\r\n") : text);
+      session.exit(status);
+    });
+    return true;
+  });
+}

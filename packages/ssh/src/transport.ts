@@ -1,0 +1,390 @@
+/**
+ * One encrypted connection: packets in, packets out, nothing about their meaning
+ * beyond RFC 4253's own messages. ssh2's Protocol does the key exchange and the
+ * encryption; this class owns the socket, its limits and its end.
+ *
+ * The end is final and at once: after `end` or `destroy` no further byte that the
+ * peer sent is looked at, even when it is already in memory.
+ */
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
+import { SshReader, SshWriter } from "@teleport-access/sshcert";
+
+import { SshError } from "./errors.ts";
+import { ssh2 } from "./internals.ts";
+import { SERVER_SIGNATURE_ALGORITHMS } from "./algorithms.ts";
+import {
+  GOODBYE_MS,
+  MAX_HELD_PACKETS,
+  MAX_TEXT_BYTES,
+  MAX_UNREAD_BYTES,
+  SOCKET_HIGH_BYTES,
+} from "./limits.ts";
+import { DISCONNECT, disconnectMessage, MSG, numberMessage } from "./messages.ts";
+import { createProtocol } from "./protocol.ts";
+import type { ProtocolEvents, Role } from "./protocol.ts";
+import type { Negotiated, Protocol } from "./ssh2-internals.ts";
+
+/** What the transport tells its owner. All calls are synchronous. */
+export interface TransportOwner {
+  /** The first key exchange is done; messages may be sent. */
+  secured(): void;
+  /** A message that is not the transport's own. False: nobody knows it, answer UNIMPLEMENTED. */
+  message(type: number, payload: Buffer): boolean;
+  /** The socket or a finished re-key has room again. */
+  writable(): void;
+  /** Once, when nothing more will come or go. Undefined: the peer or we ended it in good order. */
+  closed(error: SshError | undefined): void;
+}
+
+export interface TransportOptions {
+  readonly socket: Duplex;
+  readonly role: Role;
+  readonly ciphers: readonly string[];
+  readonly owner: TransportOwner;
+}
+
+/** After this much silence the kernel probes each second, ten times: a vanished host is noticed within 15 s. */
+const KERNEL_KEEPALIVE_MS = 5_000;
+
+/** Sets what ssh2 never does: without TCP_NODELAY small packets meet delayed ACKs, a loss of 4 to 10 times. */
+function tune(socket: Duplex): void {
+  const tcp = socket as Partial<Socket>;
+  tcp.setNoDelay?.(true);
+  tcp.setKeepAlive?.(true, KERNEL_KEEPALIVE_MS);
+}
+
+export class Transport {
+  readonly socket: Duplex;
+  readonly #owner: TransportOwner;
+  readonly #protocol: Protocol;
+  readonly #role: Role;
+  /** Beyond it channels stop sending. 'drain' only comes above the stream's own mark. */
+  readonly #highWater: number;
+  #wantsExtInfo = false;
+  #secured = false;
+  #finished = false;
+  #reset: (() => void) | undefined;
+  /** How deep we are inside ssh2, and what arrived meanwhile. */
+  #depth = 0;
+  readonly #early: Buffer[] = [];
+  /** Bytes received and sent on the socket; keep-alive and re-key look at them. */
+  bytesReceived = 0;
+  bytesSent = 0;
+  /** How many key exchanges are done. */
+  exchanges = 0;
+  negotiated: Negotiated | undefined;
+  /** The peer's identification string, printable and bounded; empty until it came. */
+  peerIdent = "";
+
+  constructor(options: TransportOptions) {
+    const { socket, role, ciphers, owner } = options;
+    this.socket = socket;
+    this.#owner = owner;
+    this.#role = role;
+    this.#highWater = Math.max(SOCKET_HIGH_BYTES, socket.writableHighWaterMark);
+    tune(socket);
+    this.#protocol = createProtocol(role, ciphers, this.#events());
+    this.#listen();
+  }
+
+  #events(): ProtocolEvents {
+    return {
+      write: (data) => {
+        this.#write(data);
+      },
+      // ssh2 has already said DISCONNECT.
+      failed: (error) => {
+        this.#finish(new SshError("SSH_PROTOCOL", error.message, error));
+        this.#linger();
+      },
+      identified: (ident) => {
+        this.peerIdent = ident.replaceAll(/[^\x20-\x7e]/g, "").slice(0, 255);
+      },
+      exchanged: (negotiated) => {
+        this.#exchanged(negotiated);
+      },
+      wantsExtInfo: () => {
+        this.#wantsExtInfo = true;
+      },
+      receive: (payload) => {
+        this.#receive(payload);
+      },
+      finished: () => this.#finished,
+    };
+  }
+
+  #listen(): void {
+    const { socket } = this;
+    socket.on("error", (error) => {
+      this.#finish(new SshError("SSH_CONNECTION_CLOSED", error.message, error));
+      socket.destroy();
+    });
+    socket.on("end", () => {
+      this.#readEarly();
+      this.#finish(undefined);
+      socket.destroy();
+    });
+    socket.on("close", () => {
+      this.#finish(undefined);
+      if (this.#reset !== undefined) this.#reset();
+      this.#protocol.cleanup();
+    });
+    socket.on("drain", () => {
+      this.#notifyWritable();
+    });
+    ssh2().ready.then(
+      () => {
+        this.#start();
+      },
+      (error: unknown) => {
+        this.#finish(new SshError("SSH_PROTOCOL", "ssh2's crypto did not start", error));
+        socket.destroy();
+      },
+    );
+  }
+
+  #start(): void {
+    if (this.#finished) return;
+    this.#guarded(() => {
+      this.#protocol.start();
+    });
+    this.socket.on("data", (chunk: Buffer) => {
+      this.#read(chunk);
+    });
+  }
+
+  /**
+   * ssh2 must not be entered while it is in the middle of something. TCP never
+   * does that, but a stream in memory may answer inside our own write: what it
+   * says then is read afterwards.
+   */
+  #guarded(step: () => void): void {
+    this.#depth += 1;
+    try {
+      step();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #leave(): void {
+    this.#depth -= 1;
+    if (this.#depth > 0 || this.#early.length === 0) return;
+    setImmediate(() => {
+      this.#readEarly();
+    });
+  }
+
+  #readEarly(): void {
+    for (let chunk = this.#early.shift(); chunk !== undefined; chunk = this.#early.shift())
+      this.#consume(chunk);
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#finished) return;
+    if (this.#depth > 0 || this.#early.length > 0) {
+      this.#early.push(chunk);
+      return;
+    }
+    this.#consume(chunk);
+  }
+
+  #consume(chunk: Buffer): void {
+    if (this.#finished) return;
+    this.bytesReceived += chunk.length;
+    this.#guarded(() => {
+      this.#parse(chunk);
+    });
+  }
+
+  #parse(chunk: Buffer): void {
+    try {
+      this.#protocol.parse(chunk, 0, chunk.length);
+    } catch (error) {
+      // Bad lengths, bad MACs, bad key shares and malformed messages all end here.
+      this.fail(error instanceof SshError ? error : new SshError("SSH_PROTOCOL", describe(error), error));
+    }
+  }
+
+  #write(data: Buffer): void {
+    if (this.socket.destroyed || this.socket.writableEnded) return;
+    this.bytesSent += data.length;
+    this.socket.write(data);
+  }
+
+  #exchanged(negotiated: Negotiated): void {
+    this.exchanges += 1;
+    this.negotiated = negotiated;
+    if (this.#secured) {
+      this.#notifyWritable();
+      return;
+    }
+    this.#secured = true;
+    // RFC 8308, section 2.4: the first message after NEWKEYS.
+    if (this.#wantsExtInfo && this.#role.kind === "server") {
+      const info = new SshWriter().u8(MSG.EXT_INFO).u32(1);
+      this.send(info.string("server-sig-algs").string(SERVER_SIGNATURE_ALGORITHMS).done());
+    }
+    this.#owner.secured();
+  }
+
+  #receive(payload: Buffer): void {
+    if (this.#finished) return;
+    const type = payload[0] ?? 0;
+    switch (type) {
+      case MSG.DISCONNECT:
+        this.#disconnected(payload);
+        return;
+      case MSG.IGNORE:
+      case MSG.UNIMPLEMENTED:
+      case MSG.DEBUG:
+      case MSG.EXT_INFO:
+        return;
+      default:
+        this.#dispatch(type, payload);
+    }
+  }
+
+  #dispatch(type: number, payload: Buffer): void {
+    // 20-49 belong to key exchanges, which ssh2 handles while one runs.
+    if (!this.#secured || (type >= 20 && type <= 49)) {
+      this.fail(new SshError("SSH_PROTOCOL", `message ${type} outside its place`));
+      return;
+    }
+    if (this.#owner.message(type, payload)) return;
+    const sequence = ((this.#protocol._decipher?.inSeqno ?? 1) - 1) >>> 0;
+    this.send(numberMessage(MSG.UNIMPLEMENTED, sequence));
+  }
+
+  #disconnected(payload: Buffer): void {
+    const reader = new SshReader(payload.subarray(1));
+    const reason = reader.u32();
+    const text = reader.string(MAX_TEXT_BYTES).toString("utf8");
+    const error = new SshError(
+      "SSH_CONNECTION_CLOSED",
+      `peer disconnected (${reason}): ${JSON.stringify(text)}`,
+    );
+    this.#finish(reason === DISCONNECT.BY_APPLICATION && text === "" ? undefined : error);
+    this.socket.destroy();
+  }
+
+  #notifyWritable(): void {
+    if (this.canSend()) this.#owner.writable();
+  }
+
+  /** RFC 4253, section 7.2: names the connection for ever; what signatures are bound to. */
+  get sessionId(): Buffer {
+    const id = this.#protocol._kex?.sessionID;
+    if (id === undefined) throw new SshError("SSH_PROTOCOL", "no key exchange yet");
+    return id;
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** True while keys are being exchanged: packets sent now are held back. */
+  get exchanging(): boolean {
+    return this.#protocol._kexinit !== undefined;
+  }
+
+  /** Sequence numbers of both directions, for the re-key rule. */
+  get packetNumbers(): readonly [number, number] {
+    return [this.#protocol._cipher.outSeqno, this.#protocol._decipher?.inSeqno ?? 0];
+  }
+
+  /** Whether channel data may be sent now; if not, `writable` will be called. */
+  canSend(): boolean {
+    return !this.#finished && !this.exchanging && this.socket.writableLength <= this.#highWater;
+  }
+
+  /** Sends one message. Replies that the peer does not read end the connection. */
+  send(payload: Buffer): void {
+    if (this.#finished) return;
+    this.#sendPacket(payload, false);
+    const held = this.#protocol._queue?.length ?? 0;
+    if (this.socket.writableLength > MAX_UNREAD_BYTES || held > MAX_HELD_PACKETS) {
+      this.#finish(new SshError("SSH_PROTOCOL", "peer does not read what it asks for"));
+      this.socket.destroy();
+    }
+  }
+
+  #sendPacket(payload: Buffer, duringKeyExchange: boolean): void {
+    const { write } = this.#protocol._packetRW;
+    const start = duringKeyExchange ? write.allocStartKEX : write.allocStart;
+    const packet = write.alloc(payload.length, duringKeyExchange);
+    packet.set(payload, start);
+    this.#guarded(() => {
+      ssh2().sendPacket(this.#protocol, write.finalize(packet, duringKeyExchange), duringKeyExchange);
+    });
+  }
+
+  /** CHANNEL_DATA or, with `extended`, CHANNEL_EXTENDED_DATA, copied once into the packet. */
+  sendData(channel: number, data: Buffer, extended: number): void {
+    if (this.#finished) return;
+    this.#depth += 1;
+    try {
+      if (extended === 0) this.#protocol.channelData(channel, data);
+      else this.#protocol.channelExtData(channel, data, extended);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Starts a key exchange of our own. */
+  rekey(): void {
+    if (this.#finished || !this.#secured) return;
+    this.#guarded(() => {
+      this.#protocol.rekey();
+    });
+  }
+
+  /** The peer broke the protocol: tells it so, and ends. */
+  fail(error: SshError): void {
+    this.#goodbye(DISCONNECT.PROTOCOL_ERROR, "protocol error", error);
+  }
+
+  /** Says goodbye with `text`, and is gone within 50 ms whether the peer reads it or not. */
+  end(text: string, reason: number = DISCONNECT.BY_APPLICATION, error?: SshError): void {
+    this.#goodbye(reason, text, error);
+  }
+
+  #goodbye(reason: number, text: string, error: SshError | undefined): void {
+    if (this.#finished) return;
+    // Before the first key exchange there is no keyed cipher; the null cipher carries the message then.
+    if (this.#protocol._destruct !== undefined && this.#protocol._decipher !== undefined) {
+      this.#sendPacket(disconnectMessage(reason, text), true);
+    }
+    this.#finish(error);
+    this.#linger();
+  }
+
+  /** Lets what is queued leave, for as long as a goodbye may take. */
+  #linger(): void {
+    this.socket.end();
+    const timer = setTimeout(() => {
+      this.socket.destroy();
+    }, GOODBYE_MS);
+    this.#reset = () => {
+      clearTimeout(timer);
+    };
+  }
+
+  /** Cuts at once, without a word. */
+  destroy(error?: SshError): void {
+    this.#finish(error);
+    this.socket.destroy();
+  }
+
+  #finish(error: SshError | undefined): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#owner.closed(error);
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
