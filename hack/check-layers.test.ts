@@ -29,6 +29,11 @@ test("checkImport lets a test use testkit and node modules", () => {
   );
 });
 
+test("checkImport refuses a program that imports a test double", () => {
+  assert.match(checkImport("proxy", "proxy/src/x.ts", "./fake-world.ts") ?? "", /only tests may import/);
+  assert.equal(checkImport("proxy", "proxy/src/test-server.ts", "./fake-world.ts"), undefined);
+});
+
 test("ALLOWED has no circle", () => {
   function reach(name: string, seen: readonly string[]): void {
     assert.ok(!seen.includes(name), `circle: ${[...seen, name].join(" -> ")}`);

@@ -31,17 +31,28 @@ const PURE_BUILTINS = ["node:crypto", "node:net"];
 const IMPORT =
   /^\s*(?:import|export)\s[^;'"]*?from\s+["']([^"']+)["']|^\s*import\s+["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/gm;
 
-/** The sentence for one import that breaks the layers, or undefined when it is in order. Tests may import what they like. */
+/** Tests, and what only they use: `x.test.ts`, `fake-x.ts`, `test-x.ts`. They may import what they like. */
+const TEST_FILE = /\.test\.ts$|(?:^|\/)(?:fake|test)-[^/]*\.ts$/;
+
+/** The sentence for one import that breaks the layers, or undefined when it is in order. */
 export function checkImport(workspace: string, file: string, specifier: string): string | undefined {
-  if (file.endsWith(".test.ts")) return undefined;
+  if (TEST_FILE.test(file)) return undefined;
+  if (TEST_FILE.test(specifier) && workspace !== "packages/testkit")
+    return `${file}: only tests may import ${specifier}`;
   if (specifier.startsWith("@teleport-access/")) {
     const name = specifier.slice("@teleport-access/".length);
-    if (ALLOWED[workspace]?.includes(name) === true) return undefined;
-    return `${file}: ${workspace} may not import ${name}`;
+    return ALLOWED[workspace]?.includes(name) === true
+      ? undefined
+      : `${file}: ${workspace} may not import ${name}`;
   }
+  return breaksPurity(workspace, specifier)
+    ? `${file}: ${workspace} is pure and may not import ${specifier}`
+    : undefined;
+}
+
+function breaksPurity(workspace: string, specifier: string): boolean {
   const builtin = specifier.startsWith("node:") || builtinModules.includes(specifier);
-  if (!builtin || !PURE.includes(workspace) || PURE_BUILTINS.includes(specifier)) return undefined;
-  return `${file}: ${workspace} is pure and may not import ${specifier}`;
+  return builtin && PURE.includes(workspace) && !PURE_BUILTINS.includes(specifier);
 }
 
 function workspaceOf(file: string): string {

@@ -36,9 +36,17 @@ test("docs/errors.md explains every error code, and no other", () => {
 });
 
 test("docs and README link only to files that exist", () => {
-  for (const path of ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...globSync("docs/**/*.md", { cwd: ROOT })]) {
+  for (const path of [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ...globSync("docs/**/*.md", { cwd: ROOT }),
+  ]) {
     for (const [, link = ""] of read(path).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
-      assert.ok(existsSync(join(ROOT, dirname(path), link)), `${path} links to ${link}, which does not exist`);
+      assert.ok(
+        existsSync(join(ROOT, dirname(path), link)),
+        `${path} links to ${link}, which does not exist`,
+      );
     }
   }
 });
@@ -51,12 +59,17 @@ test("docs/security-model.md names tests that exist", () => {
 
 test("README.md gives each runtime dependency a reason", () => {
   const readme = read("README.md");
-  const manifests = globSync("{packages/*,operator,proxy,cluster-agent,keyhelper}/package.json", { cwd: ROOT });
+  const manifests = globSync("{packages/*,operator,proxy,cluster-agent,keyhelper}/package.json", {
+    cwd: ROOT,
+  });
   for (const path of manifests) {
     const manifest = JSON.parse(read(path)) as { readonly dependencies?: Readonly<Record<string, string>> };
     for (const name of Object.keys(manifest.dependencies ?? {})) {
       if (name.startsWith("@teleport-access/")) continue;
-      assert.ok(readme.includes(`\`${name}\``), `${path} depends on ${name}: give it a row in README.md, Dependencies`);
+      assert.ok(
+        readme.includes(`\`${name}\``),
+        `${path} depends on ${name}: give it a row in README.md, Dependencies`,
+      );
     }
   }
 });
