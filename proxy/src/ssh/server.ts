@@ -1,0 +1,73 @@
+/** The SSH port: where people come in with their certificates. */
+import { createSshServer, replyAndExit } from "@teleport-access/ssh";
+import type {
+  HostKey,
+  SessionRequest,
+  SshConnection,
+  SshServer,
+  SshServerLimits,
+} from "@teleport-access/ssh";
+import type { TunnelRegistry } from "../tunnel/registry.ts";
+import { authenticateUser, farewell } from "./authenticate.ts";
+import type { UserAuthDeps, UserIdentity } from "./authenticate.ts";
+import { handleJump } from "./jump.ts";
+import type { JumpDeps } from "./jump.ts";
+import { menuText } from "./menu.ts";
+import { recordRefusedPeer } from "./refused-peers.ts";
+import type { RefusedPeerDeps } from "./refused-peers.ts";
+
+/** What the port needs. */
+export interface UserServerDeps extends UserAuthDeps, JumpDeps, RefusedPeerDeps {
+  readonly sessions: JumpDeps["sessions"];
+  readonly tunnels: Pick<TunnelRegistry, "leastBusy" | "announcedTargets">;
+  hostKeys(): readonly HostKey[];
+  readonly limits: Partial<SshServerLimits>;
+}
+
+/** Makes the server; it does not listen yet. */
+export function createUserServer(deps: UserServerDeps): SshServer {
+  return createSshServer<UserIdentity>({
+    hostKeys: () => deps.hostKeys(),
+    limits: deps.limits,
+    authenticate: (request) => authenticateUser(request, deps),
+    connected: (connection) => {
+      serve(connection, deps);
+    },
+    refused: (peer) => {
+      recordRefusedPeer("ssh.auth", peer, deps);
+    },
+  });
+}
+
+function serve(connection: SshConnection<UserIdentity>, deps: UserServerDeps): void {
+  const { request, grants } = connection.identity;
+  const session = deps.sessions.open({
+    kind: "connection",
+    request,
+    grants,
+    client: connection.remoteAddress,
+    cut: (reason) => {
+      connection.end(farewell(reason));
+    },
+  });
+  connection.onClose(() => {
+    session.end("client-closed");
+  });
+  connection.onDirectTcpip((channel) => {
+    void handleJump(channel, connection, deps);
+  });
+  connection.onSession((asked) => {
+    serveMenu(asked, connection, deps);
+  });
+}
+
+/** Shell or command, the answer is the list; the forward form will take its place where a target is named. */
+function serveMenu(
+  asked: SessionRequest,
+  connection: SshConnection<UserIdentity>,
+  deps: UserServerDeps,
+): void {
+  const world = deps.store.world(deps.clock.now());
+  const text = menuText(connection.identity.user, world, (cluster) => deps.tunnels.announcedTargets(cluster));
+  replyAndExit(asked.accept(), text, 0);
+}

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import { describe, test } from "node:test";
+import { ChannelRefusedError } from "@teleport-access/ssh";
+import type { SshChannel, SshConnection } from "@teleport-access/ssh";
+import { encodeControlMessage } from "@teleport-access/wire";
+import type { AgentMessage, ProxyMessage } from "@teleport-access/wire";
+import type { Fixture } from "../world-fixture.test.ts";
+import { certificateOf, createFixture, HOST_CA, trustObject } from "../world-fixture.test.ts";
+import { runTunnel } from "./connection.ts";
+import { createTunnelRegistry } from "./registry.ts";
+import type { TunnelIdentity, TunnelRegistry } from "./registry.ts";
+
+const HELLO: AgentMessage = {
+  ...{ type: "hello", version: 1, agent: "prod-agent-0", cluster: "prod" },
+  userCAFingerprints: [],
+  targets: [{ host: "web-1", ports: [22] }],
+};
+
+/** The agent's end of the control channel, without a wire. */
+class FakeControl extends EventEmitter {
+  readonly writable = true;
+  writableLength = 0;
+  readonly sent: ProxyMessage[] = [];
+
+  write(line: Buffer): boolean {
+    this.sent.push(JSON.parse(line.toString()) as ProxyMessage);
+    return true;
+  }
+}
+
+interface World extends Fixture {
+  readonly tunnels: TunnelRegistry;
+  readonly control: FakeControl;
+  readonly ends: string[];
+  readonly say: (message: AgentMessage) => void;
+  readonly start: () => Promise<void>;
+}
+
+function createWorld(refuseControl = false): World {
+  const fixture = createFixture();
+  const { store, clock, audit, log } = fixture;
+  const tunnels = createTunnelRegistry(store, clock);
+  const control = new FakeControl();
+  const ends: string[] = [];
+  const closing: (() => void)[] = [];
+  const connection = {
+    id: "c-1",
+    remoteAddress: "192.0.2.9",
+    identity: {
+      ...{ cluster: "prod", trustUid: "u-trustedhostcas-prod", source: "192.0.2.9" },
+      certificate: certificateOf({ type: "host", ca: HOST_CA, principals: ["prod"] }),
+    },
+    onClose: (listener: () => void) => closing.push(listener),
+    end: (message: string) => {
+      ends.push(message);
+      for (const listener of closing.splice(0)) listener();
+    },
+    openChannel: () =>
+      refuseControl
+        ? Promise.reject(new ChannelRefusedError("teleport-control", 3, "unknown channel type"))
+        : Promise.resolve(control as unknown as SshChannel),
+  } as unknown as SshConnection<TunnelIdentity>;
+  const facts = { proxy: "acme", replica: "acme-0", replicas: () => ["acme-0", "acme-1"] };
+  return {
+    ...{ ...fixture, tunnels, control, ends },
+    say: (message) => control.emit("data", encodeControlMessage(message)),
+    start: () =>
+      runTunnel(connection, { tunnels, audit, clock, log, ...facts, fingerprints: () => ["SHA256:x"] }),
+  };
+}
+
+describe("runTunnel()", () => {
+  test("runTunnel() says hello with what it trusts, then which replicas there are", async () => {
+    const { control, start } = createWorld();
+    await start();
+    assert.deepEqual(control.sent, [
+      { type: "hello", version: 1, proxy: "acme", replica: "acme-0", hostCAFingerprints: ["SHA256:x"] },
+      { type: "replicas", replicas: ["acme-0", "acme-1"] },
+    ]);
+  });
+
+  test("runTunnel() takes a tunnel into use after the agent's hello, and out of it at its end", async () => {
+    const { tunnels, start, say, events, control } = createWorld();
+    await start();
+    assert.equal(tunnels.size, 0);
+    say(HELLO);
+    assert.deepEqual(tunnels.announcedTargets("prod"), HELLO.targets);
+    say({ type: "targets", userCAFingerprints: [], targets: [] });
+    assert.deepEqual(tunnels.announcedTargets("prod"), []);
+    control.emit("close");
+    assert.equal(tunnels.size, 0);
+    assert.deepEqual(
+      events.map(({ event, reason }) => [event, reason]),
+      [
+        ["tunnel.up", undefined],
+        ["tunnel.down", "closed"],
+      ],
+    );
+  });
+
+  test("runTunnel() ends an agent that says hello for another cluster than its certificate's", async () => {
+    const { tunnels, start, say, ends } = createWorld();
+    await start();
+    say({ ...HELLO, cluster: "dev" });
+    assert.deepEqual(ends, ["wrong-cluster"]);
+    assert.equal(tunnels.size, 0);
+  });
+
+  test("runTunnel() ends an agent that breaks the protocol, or does not say hello", async () => {
+    const broken = createWorld();
+    await broken.start();
+    broken.control.emit("data", Buffer.from("not json\n"));
+    assert.deepEqual(broken.ends, ["protocol-error"]);
+    const silent = createWorld();
+    await silent.start();
+    silent.clock.advance(10_000);
+    assert.deepEqual(silent.ends, ["no-hello"]);
+  });
+
+  test("runTunnel() ends an agent that does not read", async () => {
+    const { tunnels, start, say, ends, control } = createWorld();
+    await start();
+    say(HELLO);
+    control.writableLength = 2 ** 21;
+    tunnels.broadcast({ type: "replicas", replicas: ["acme-0"] });
+    assert.deepEqual(ends, ["protocol-error"]);
+  });
+
+  test("runTunnel() tells an agent of new host CAs once", async () => {
+    const { tunnels, start, say, control, put } = createWorld();
+    await start();
+    say(HELLO);
+    put("trustedhostcas", trustObject("prod", { maxTunnels: 2 }));
+    tunnels.judge();
+    tunnels.judge();
+    assert.equal(control.sent.filter((message) => message.type === "authorities").length, 1);
+  });
+
+  test("runTunnel() ends a connection that takes no control channel", async () => {
+    const { start, ends, tunnels } = createWorld(true);
+    await start();
+    assert.deepEqual(ends, ["control channel needed"]);
+    assert.equal(tunnels.size, 0);
+  });
+});

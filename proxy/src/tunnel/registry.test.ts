@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { AnnouncedTarget } from "@teleport-access/access";
+import type { ProxyMessage } from "@teleport-access/wire";
+import type { CertificateParts, Fixture } from "../world-fixture.test.ts";
+import {
+  certificateOf,
+  createFixture,
+  HOST_CA,
+  HOUR,
+  NOW,
+  OTHER_CA,
+  trustObject,
+} from "../world-fixture.test.ts";
+import { formatPublicKeyLine, publicKeyOf } from "@teleport-access/sshcert";
+import { createTunnelRegistry } from "./registry.ts";
+import type { Tunnel, TunnelRegistry } from "./registry.ts";
+
+/** A tunnel that remembers what was done to it. */
+interface FakeTunnel extends Tunnel {
+  busy: number;
+  readonly ends: string[];
+  readonly sent: ProxyMessage[];
+}
+
+interface World extends Fixture {
+  readonly tunnels: TunnelRegistry;
+  readonly add: (parts?: CertificateParts & { hosts?: readonly string[]; trustUid?: string }) => FakeTunnel;
+}
+
+function createWorld(): World {
+  const fixture = createFixture();
+  const tunnels = createTunnelRegistry(fixture.store, fixture.clock);
+  fixture.store.onChange(() => {
+    tunnels.judge();
+  });
+  function add(parts: CertificateParts & { hosts?: readonly string[]; trustUid?: string } = {}): FakeTunnel {
+    const targets: readonly AnnouncedTarget[] = (parts.hosts ?? []).map((host) => ({ host }));
+    const certificate = certificateOf({ type: "host", ca: HOST_CA, principals: ["prod"], ...parts });
+    const trustUid = parts.trustUid ?? "u-trustedhostcas-prod";
+    const tunnel: FakeTunnel = {
+      identity: { cluster: "prod", trustUid, certificate, source: "192.0.2.9" },
+      agent: "prod-agent-0",
+      busy: 0,
+      ends: [],
+      sent: [],
+      targets: () => targets,
+      channels: () => tunnel.busy,
+      open: () => Promise.reject(new Error("not in this test")),
+      send: (message) => tunnel.sent.push(message),
+      tellAuthorities: (hostCAFingerprints) => tunnel.sent.push({ type: "authorities", hostCAFingerprints }),
+      end: (reason) => {
+        tunnel.ends.push(reason);
+        tunnels.remove(tunnel);
+      },
+    };
+    tunnels.add(tunnel);
+    return tunnel;
+  }
+  return { ...fixture, tunnels, add };
+}
+
+describe("createTunnelRegistry()", () => {
+  test("createTunnelRegistry() gives a new channel to the least busy tunnel of the cluster", () => {
+    const { tunnels, add } = createWorld();
+    const first = add();
+    const second = add();
+    first.busy = 1;
+    assert.equal(tunnels.leastBusy("prod"), second);
+    second.busy = 2;
+    assert.equal(tunnels.leastBusy("prod"), first);
+    assert.equal(tunnels.leastBusy("dev"), undefined);
+  });
+
+  test("createTunnelRegistry() adds up what the cluster's agents announce", () => {
+    const { tunnels, add } = createWorld();
+    add({ hosts: ["web-1", "web-2"] });
+    add({ hosts: ["web-2", "db-1"] });
+    assert.deepEqual(
+      tunnels.announcedTargets("prod").map(({ host }) => host),
+      ["web-1", "web-2", "db-1"],
+    );
+  });
+
+  test("createTunnelRegistry() ends tunnels in the handler of the change when trust goes", () => {
+    for (const [want, act] of [
+      [
+        "cluster-not-trusted",
+        (w: World) => {
+          w.remove("trustedhostcas", trustObject());
+        },
+      ],
+      [
+        "cluster-suspended",
+        (w: World) => {
+          w.put("trustedhostcas", trustObject("prod", { suspend: true }));
+        },
+      ],
+      [
+        "source-not-allowed",
+        (w: World) => {
+          w.put("trustedhostcas", trustObject("prod", { sourceRanges: ["10.0.0.0/8"] }));
+        },
+      ],
+      [
+        "certificate-unknown-authority",
+        (w: World) => {
+          w.put(
+            "trustedhostcas",
+            trustObject("prod", { publicKeys: [formatPublicKeyLine(publicKeyOf(OTHER_CA))] }),
+          );
+        },
+      ],
+      [
+        "trust-replaced",
+        (w: World) => {
+          w.put("trustedhostcas", trustObject("prod", {}, { uid: "u-new" }));
+        },
+      ],
+    ] as const) {
+      const world = createWorld();
+      const tunnel = world.add();
+      act(world);
+      assert.deepEqual(tunnel.ends, [want]);
+      assert.equal(world.tunnels.size, 0);
+    }
+  });
+
+  test("createTunnelRegistry() ends a tunnel that lost its trust between authentication and hello", () => {
+    const { add, remove } = createWorld();
+    remove("trustedhostcas", trustObject());
+    assert.deepEqual(add().ends[0], "cluster-not-trusted");
+  });
+
+  test("createTunnelRegistry() keeps to the cluster's maxTunnels", () => {
+    const { add, put } = createWorld();
+    put("trustedhostcas", trustObject("prod", { maxTunnels: 1 }));
+    assert.deepEqual(add().ends, []);
+    assert.deepEqual(add().ends, ["too-many-tunnels"]);
+  });
+
+  test("createTunnelRegistry() lets what people have open in a tunnel outlive the agent's certificate, and opens nothing new", () => {
+    const { tunnels, add, clock } = createWorld();
+    const tunnel = add({ to: NOW + HOUR });
+    tunnel.busy = 1;
+    clock.advance(HOUR);
+    tunnels.judge();
+    tunnels.judge();
+    assert.deepEqual(tunnel.ends, []);
+    assert.deepEqual(tunnel.sent.filter((message) => message.type === "drain").length, 1);
+    assert.equal(tunnels.leastBusy("prod"), undefined);
+    tunnel.busy = 0;
+    tunnels.judge();
+    assert.deepEqual(tunnel.ends, ["certificate-expired"]);
+  });
+
+  test("createTunnelRegistry() tells listeners and the agents' other tunnels apart by cluster", () => {
+    const { tunnels, add } = createWorld();
+    const seen: string[] = [];
+    tunnels.onChange((cluster) => seen.push(`${cluster} ${tunnels.count(cluster)}`));
+    const tunnel = add();
+    tunnel.end("closed");
+    assert.deepEqual(seen, ["prod 1", "prod 0"]);
+    assert.deepEqual([...tunnels.counts()], []);
+  });
+});

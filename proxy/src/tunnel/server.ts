@@ -1,0 +1,35 @@
+/** The tunnel port: where agents come in with their host certificates. */
+import type { Logger } from "@teleport-access/daemon";
+import { createSshServer, TUNNEL_KEEPALIVE, TUNNEL_LIMITS } from "@teleport-access/ssh";
+import type { HostKey, SshServer, SshServerLimits } from "@teleport-access/ssh";
+import { authenticateTunnel } from "./authenticate.ts";
+import type { TunnelAuthDeps } from "./authenticate.ts";
+import { runTunnel } from "./connection.ts";
+import type { TunnelDeps } from "./connection.ts";
+import type { TunnelIdentity } from "./registry.ts";
+import { recordRefusedPeer } from "../ssh/refused-peers.ts";
+import type { RefusedPeerDeps } from "../ssh/refused-peers.ts";
+
+/** What the port needs. */
+export interface TunnelServerDeps extends TunnelAuthDeps, TunnelDeps, RefusedPeerDeps {
+  readonly tunnels: TunnelDeps["tunnels"];
+  readonly log: Logger;
+  hostKeys(): readonly HostKey[];
+  readonly limits: Partial<SshServerLimits>;
+}
+
+/** Makes the server; it does not listen yet. */
+export function createTunnelServer(deps: TunnelServerDeps): SshServer {
+  return createSshServer<TunnelIdentity>({
+    hostKeys: () => deps.hostKeys(),
+    limits: { ...TUNNEL_LIMITS, ...deps.limits },
+    keepalive: TUNNEL_KEEPALIVE,
+    authenticate: (request) => authenticateTunnel(request, deps),
+    connected: (connection) => {
+      void runTunnel(connection, deps);
+    },
+    refused: (peer) => {
+      recordRefusedPeer("tunnel.auth", peer, deps);
+    },
+  });
+}
