@@ -20,9 +20,15 @@ test("parseArguments reads --flag=value and --flag value alike", () => {
 });
 
 test("parseArguments replaces a leading ~/, which shells leave in --flag=~/file", () => {
-  const command = parseArguments([...GOOD.slice(0, 3), "--key-path=~/k.pub", "--cert-path", "~/c"], "/home/alice");
+  const command = parseArguments(
+    [...GOOD.slice(0, 3), "--key-path=~/k.pub", "--cert-path", "~/c"],
+    "/home/alice",
+  );
   assert.ok(command.do === "run");
-  assert.deepEqual([command.settings.keyPath, command.settings.certPath], ["/home/alice/k.pub", "/home/alice/c"]);
+  assert.deepEqual(
+    [command.settings.keyPath, command.settings.certPath],
+    ["/home/alice/k.pub", "/home/alice/c"],
+  );
 });
 
 test("parseArguments writes the server as an origin", () => {

@@ -18,7 +18,8 @@ export const KEY_HELPER_ERRORS = {
   WRITE_FAILED: "check the disk and the permissions of the folder",
   PATH_NOT_QUOTABLE: "choose a path without quotes, dollar signs, backslashes and control characters",
   SERVER_UNREACHABLE: "check --server and the network",
-  SERVER_CERTIFICATE_UNKNOWN: "if the server has an authority of its own, give its certificate with --ca-file",
+  SERVER_CERTIFICATE_UNKNOWN:
+    "if the server has an authority of its own, give its certificate with --ca-file",
   SERVER_CERTIFICATE_WRONG: "check --server, or tell whoever runs it",
   SERVER_NOT_PROXY: "check --server: it is the address of the sign-in page",
   SERVER_PROTOCOL: "check --server, and whether this key-helper is up to date",

@@ -32,9 +32,12 @@ const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHR4GD6hyPmCm68LxAQvf/X69Y
 
 /** Starts one on a port of its own. */
 export async function startFakeProxy(): Promise<FakeProxy> {
-  const server = createServer({ key: testdata("tls.key"), cert: testdata("tls.crt") }, (_request, response) => {
-    response.writeHead(404).end();
-  });
+  const server = createServer(
+    { key: testdata("tls.key"), cert: testdata("tls.crt") },
+    (_request, response) => {
+      response.writeHead(404).end();
+    },
+  );
   const sockets = new WebSocketServer({ noServer: true });
   const proxy: FakeProxy = {
     origin: "",
@@ -54,7 +57,8 @@ export async function startFakeProxy(): Promise<FakeProxy> {
     const script = proxy.scripts[0] ?? [];
     if (proxy.scripts.length > 1) proxy.scripts = proxy.scripts.slice(1);
     const status = /^status (\d+)$/.exec(script[0] ?? "")?.[1];
-    if (status !== undefined) socket.end(`HTTP/1.1 ${status} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    if (status !== undefined)
+      socket.end(`HTTP/1.1 ${status} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     else {
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
         follow(proxy, webSocket, script);

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -12,7 +21,12 @@ import {
   publicKeyOf,
 } from "@teleport-access/sshcert";
 import type { SshPublicKey } from "@teleport-access/sshcert";
-import { checkCertificate, checkCertificatePath, removeCertificate, writeCertificate } from "./certificate-file.ts";
+import {
+  checkCertificate,
+  checkCertificatePath,
+  removeCertificate,
+  writeCertificate,
+} from "./certificate-file.ts";
 import { KeyHelperError } from "./errors.ts";
 import type { KeyHelperErrorCode } from "./errors.ts";
 import { loadDeviceKey, readPublicKey } from "./key-file.ts";
@@ -38,7 +52,11 @@ function failsWith(code: KeyHelperErrorCode): (error: unknown) => boolean {
 const sshKey = generatePrivateKey("Ed25519");
 const caKey = generatePrivateKey("Ed25519");
 
-function certificateLine(publicKey: SshPublicKey = publicKeyOf(sshKey), user = "alice", principals = ["deploy@prod"]): string {
+function certificateLine(
+  publicKey: SshPublicKey = publicKeyOf(sshKey),
+  user = "alice",
+  principals = ["deploy@prod"],
+): string {
   const certificate = issueCertificate(caKey, {
     type: "user",
     publicKey,
@@ -92,7 +110,14 @@ test("readPublicKey tells a private key, a missing file, a folder and nonsense a
   await assert.rejects(readPublicKey(join(folder, "none")), failsWith("KEY_FILE_UNREADABLE"));
   await assert.rejects(readPublicKey(folder), failsWith("KEY_FILE_UNREADABLE"));
   const line = formatPublicKeyLine(publicKeyOf(sshKey));
-  for (const text of ["", "hello", `${line}\n${line}`, `restrict ${line}`, certificateLine(), line.slice(0, -4)]) {
+  for (const text of [
+    "",
+    "hello",
+    `${line}\n${line}`,
+    `restrict ${line}`,
+    certificateLine(),
+    line.slice(0, -4),
+  ]) {
     writeFileSync(path, text);
     await assert.rejects(readPublicKey(path), failsWith("KEY_FILE_INVALID"), text);
   }
@@ -129,11 +154,18 @@ test("checkCertificatePath accepts a new path and an old certificate, and nothin
   await checkCertificatePath(path);
   writeFileSync(path, certificateLine());
   await checkCertificatePath(path);
-  for (const text of [formatOpenSshPrivateKey(sshKey, ""), formatPublicKeyLine(publicKeyOf(sshKey)), "notes"]) {
+  for (const text of [
+    formatOpenSshPrivateKey(sshKey, ""),
+    formatPublicKeyLine(publicKeyOf(sshKey)),
+    "notes",
+  ]) {
     writeFileSync(path, text);
     await assert.rejects(checkCertificatePath(path), failsWith("CERT_PATH_TAKEN"), text);
   }
-  await assert.rejects(checkCertificatePath(join(folder, "none/cert.pub")), failsWith("CERT_DIR_NOT_WRITABLE"));
+  await assert.rejects(
+    checkCertificatePath(join(folder, "none/cert.pub")),
+    failsWith("CERT_DIR_NOT_WRITABLE"),
+  );
   await assert.rejects(checkCertificatePath(join(path, "cert.pub")), failsWith("CERT_DIR_NOT_WRITABLE"));
   await assert.rejects(checkCertificatePath(folder), failsWith("CERT_PATH_TAKEN"));
 });
@@ -150,7 +182,13 @@ test("checkCertificate accepts the certificate of our key and user, and no other
     validAfter: new Date(0),
     validBefore: new Date(1e12),
   });
-  for (const line of [certificateLine(other), certificateLine(key, "bob"), formatCertificateLine(host), "x", ""]) {
+  for (const line of [
+    certificateLine(other),
+    certificateLine(key, "bob"),
+    formatCertificateLine(host),
+    "x",
+    "",
+  ]) {
     assert.throws(() => checkCertificate(line, key, "alice"), failsWith("SERVER_PROTOCOL"), line);
   }
 });

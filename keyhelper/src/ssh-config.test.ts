@@ -53,7 +53,10 @@ function readWithSsh(config: string, destination: string): Map<string, string> {
   try {
     const path = join(folder, "ssh_config");
     writeFileSync(path, config);
-    const text = execFileSync("ssh", ["-G", "-F", path, destination], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const text = execFileSync("ssh", ["-G", "-F", path, destination], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     return new Map(
       text.split("\n").map((line) => {
         const space = line.indexOf(" ");
@@ -95,14 +98,28 @@ test("formatSshConfig quotes paths with spaces and per cents as real ssh reads t
 });
 
 test("formatSshConfig handles an IPv6 proxy and a person without clusters", () => {
-  const config = formatSshConfig({ ...FACTS, proxy: { host: "2001:db8::1", port: 3023 }, clusters: ["prod"] });
+  const config = formatSshConfig({
+    ...FACTS,
+    proxy: { host: "2001:db8::1", port: 3023 },
+    clusters: ["prod"],
+  });
   assert.equal(readWithSsh(config, "a@b.prod").get("proxyjump"), "alice@[2001:db8::1]:3023");
   const none = formatSshConfig({ ...FACTS, clusters: [] });
   assert.equal(readWithSsh(none, "a@b.prod").get("proxyjump"), undefined);
 });
 
 test("formatSshConfig refuses paths and names that could say more than they should", () => {
-  const paths = ['/a"b', "/a\nProxyCommand x", "/a$b", "/${HOME}/x", "/a`b", "/a\\b", "/a\u0000b", "/a'b", "/a\u0085b"];
+  const paths = [
+    '/a"b',
+    "/a\nProxyCommand x",
+    "/a$b",
+    "/${HOME}/x",
+    "/a`b",
+    "/a\\b",
+    "/a\u0000b",
+    "/a'b",
+    "/a\u0085b",
+  ];
   for (const path of paths) {
     assert.throws(() => formatSshConfig({ ...FACTS, certPath: path }), KeyHelperError, JSON.stringify(path));
   }
@@ -134,10 +151,14 @@ test("formatSshConfig lets no path or name add a line", () => {
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHR4GD6hyPmCm68LxAQvf/X69YZlk3eZLgYqGVYp+/9u";
 
 test("formatKnownHosts writes the proxy's keys and each cluster's authority", () => {
-  const text = formatKnownHosts({ host: "proxy.example.com", port: 3023 }, [`${KEY} comment`], [
-    { cluster: "prod", keys: [`${KEY} host ca`, KEY] },
-    { cluster: "lab", keys: [KEY] },
-  ]);
+  const text = formatKnownHosts(
+    { host: "proxy.example.com", port: 3023 },
+    [`${KEY} comment`],
+    [
+      { cluster: "prod", keys: [`${KEY} host ca`, KEY] },
+      { cluster: "lab", keys: [KEY] },
+    ],
+  );
   assert.equal(
     text,
     `# Written by teleport-key-helper. Changes are overwritten.

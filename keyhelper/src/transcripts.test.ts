@@ -42,7 +42,11 @@ async function run(args: readonly string[], work: string): Promise<string[]> {
   const lines: string[] = [];
   function say(stream: string, text: string): void {
     for (const line of text.replace(/\n$/, "").split("\n")) {
-      const steady = line.replaceAll(work, "WORK").replaceAll(proxy.origin, "SERVER").replace(/localhost_\d+/, "PROXY").replace(PORT, ":PORT");
+      const steady = line
+        .replaceAll(work, "WORK")
+        .replaceAll(proxy.origin, "SERVER")
+        .replace(/localhost_\d+/, "PROXY")
+        .replace(PORT, ":PORT");
       const next = `${stream}: ${steady.replace(/trying again in \d+ s/, "trying again in N s")}`.trimEnd();
       // How often it tries in its fifteen seconds is up to the machine.
       if (lines.at(-1) !== next || !next.includes("trying again")) lines.push(next);
@@ -81,7 +85,8 @@ async function run(args: readonly string[], work: string): Promise<string[]> {
 /** A person's folder as transcripts find it. */
 function newWork(): string {
   const work = mkdtempSync(join(tmpdir(), "teleport-kh-"));
-  for (const name of ["id_ed25519", "id_ed25519.pub", "tls.crt"]) cpSync(join(FOLDER, name), join(work, name));
+  for (const name of ["id_ed25519", "id_ed25519.pub", "tls.crt"])
+    cpSync(join(FOLDER, name), join(work, name));
   writeFileSync(join(work, "notes"), "not a key\n");
   writeFileSync(join(work, "token"), `${TOKEN}\n`);
   mkdirSync(join(work, "folder"));
@@ -102,9 +107,17 @@ async function replay(text: string): Promise<string> {
           .map((script) => script.split(";").map((step) => step.trim()));
       }
       if (!line.startsWith("$")) continue;
-      const words = line.slice(1).trim().split(/\s+/).filter((word) => word !== "");
+      const words = line
+        .slice(1)
+        .trim()
+        .split(/\s+/)
+        .filter((word) => word !== "");
       const args = words.map((word) =>
-        word.replaceAll("WORK", work).replaceAll("SERVER", proxy.origin).replaceAll("TOKEN", TOKEN).replace(":PORT", PORT),
+        word
+          .replaceAll("WORK", work)
+          .replaceAll("SERVER", proxy.origin)
+          .replaceAll("TOKEN", TOKEN)
+          .replace(":PORT", PORT),
       );
       lines.push(...(await run(args, work)));
     }

@@ -10,7 +10,11 @@ import { TOKEN } from "./fake-key-helper.ts";
 function createWorld(): { readonly world: FakeWorld; readonly token: { name: string; uid: string } } {
   const world = createFakeWorld(new ManualClock(), { key: "", cert: "" });
   world.put("keyhelpertokens", "kht-1", {
-    spec: { userRef: { name: "alice" }, tokenHash: hashOfToken(TOKEN), expirationTime: "2099-01-01T00:00:00Z" },
+    spec: {
+      userRef: { name: "alice" },
+      tokenHash: hashOfToken(TOKEN),
+      expirationTime: "2099-01-01T00:00:00Z",
+    },
   });
   return { world, token: { name: "kht-1", uid: world.read("keyhelpertokens", "kht-1")?.metadata.uid ?? "" } };
 }

@@ -2,12 +2,7 @@
  * For tests only: what a key-helper says, and a peer that keeps what it is told.
  */
 import type { KeyObject } from "node:crypto";
-import {
-  formatPublicKeyLine,
-  generatePrivateKey,
-  publicKeyOf,
-  signData,
-} from "@teleport-access/sshcert";
+import { formatPublicKeyLine, generatePrivateKey, publicKeyOf, signData } from "@teleport-access/sshcert";
 import { keyHelperProof } from "@teleport-access/wire";
 import type { KeyHelperHello, KeyHelperServerMessage } from "@teleport-access/wire";
 import type { Peer } from "./peer.ts";

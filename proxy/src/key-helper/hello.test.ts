@@ -51,10 +51,22 @@ test("judgeHello names what is wrong to the holder of a good token, and nothing 
     ["an empty token", judge(helloOf(machine, NONCE, { token: "" })), "bad-token"],
     ["the hash instead of the token", judge(helloOf(machine, NONCE, { token: VIEW.tokenHash })), "bad-token"],
     ["somebody else's token", judge(helloOf(machine, NONCE, { user: "bob" })), "wrong-user"],
-    ["a token that is over", judge(helloOf(machine, NONCE), factsWith({ expirationTime: NOW })), "expired-token"],
-    ["a challenge passed on by a relay", judge(helloOf(machine, NONCE, { server: "evil.org" })), "wrong-server"],
+    [
+      "a token that is over",
+      judge(helloOf(machine, NONCE), factsWith({ expirationTime: NOW })),
+      "expired-token",
+    ],
+    [
+      "a challenge passed on by a relay",
+      judge(helloOf(machine, NONCE, { server: "evil.org" })),
+      "wrong-server",
+    ],
     ["an answer to another challenge", judge(helloOf(machine, "m".repeat(43))), "bad-proof"],
-    ["another key than was signed for", judge({ ...helloOf(machine, NONCE), publicKey: otherKey }), "bad-proof"],
+    [
+      "another key than was signed for",
+      judge({ ...helloOf(machine, NONCE), publicKey: otherKey }),
+      "bad-proof",
+    ],
     ["no signature at all", judge({ ...helloOf(machine, NONCE), signature: "AAAA" }), "bad-proof"],
     [
       "a token bound to another device",
@@ -66,13 +78,14 @@ test("judgeHello names what is wrong to the holder of a good token, and nothing 
       judge(helloOf(machine, NONCE), factsWith({ publicKeyFingerprint: `SHA256:${"x".repeat(43)}` })),
       "wrong-key",
     ],
-    ["a person who is gone", judge(helloOf(machine, NONCE), factsWith({}, { user: () => undefined })), "bad-token"],
+    [
+      "a person who is gone",
+      judge(helloOf(machine, NONCE), factsWith({}, { user: () => undefined })),
+      "bad-token",
+    ],
     [
       "a person who is suspended",
-      judge(
-        helloOf(machine, NONCE),
-        factsWith({}, { user: (name) => ({ name, uid: "p1", suspend: true }) }),
-      ),
+      judge(helloOf(machine, NONCE), factsWith({}, { user: (name) => ({ name, uid: "p1", suspend: true }) })),
       "suspended",
     ],
   ];

@@ -40,6 +40,9 @@ function open(headers: Record<string, string> = {}, path = "/key-helper/v1"): Cl
     socket.on("error", (error) => {
       resolve(error.message);
     });
+    socket.on("open", () => {
+      resolve("it was opened");
+    });
   });
   const closed = new Promise<number>((resolve) => {
     socket.on("close", (code: number) => {
@@ -60,7 +63,10 @@ function open(headers: Record<string, string> = {}, path = "/key-helper/v1"): Cl
 }
 
 /** Connects and answers the challenge. */
-async function connect(machine: FakeMachine, change: Partial<Pick<KeyHelperHello, "token" | "user">>): Promise<Client> {
+async function connect(
+  machine: FakeMachine,
+  change: Partial<Pick<KeyHelperHello, "token" | "user">>,
+): Promise<Client> {
   const client = open();
   const challenge = await client.next();
   assert.ok(challenge?.type === "challenge");

@@ -39,7 +39,11 @@ function createBench(): Bench {
   world.addUser("alice");
   world.addGrant("alice");
   world.put("keyhelpertokens", "kht-1", {
-    spec: { userRef: { name: "alice" }, tokenHash: hashOfToken(TOKEN), expirationTime: "2099-01-01T00:00:00Z" },
+    spec: {
+      userRef: { name: "alice" },
+      tokenHash: hashOfToken(TOKEN),
+      expirationTime: "2099-01-01T00:00:00Z",
+    },
   });
   return {
     world,
@@ -129,10 +133,32 @@ test("deleting the last grant revokes synchronously, and making it again gives a
 
 test("every way to lose access revokes: suspension, the sign-in, the cluster", () => {
   const table = [
-    { cut: (w: FakeWorld) => { w.put("proxyusers", "alice", { spec: { suspend: true } }); }, want: "user-suspended" },
-    { cut: (w: FakeWorld) => { w.put("useraccesses", "alice-prod", { spec: { ...w.read("useraccesses", "alice-prod")?.spec, suspend: true } }); }, want: "grant-suspended" },
-    { cut: (w: FakeWorld) => { w.remove("loginsessions", w.store.loginSessionsOf("alice")[0]?.name ?? ""); }, want: "session-gone" },
-    { cut: (w: FakeWorld) => { w.remove("trustedhostcas", "prod"); }, want: "target-not-granted" },
+    {
+      cut: (w: FakeWorld) => {
+        w.put("proxyusers", "alice", { spec: { suspend: true } });
+      },
+      want: "user-suspended",
+    },
+    {
+      cut: (w: FakeWorld) => {
+        w.put("useraccesses", "alice-prod", {
+          spec: { ...w.read("useraccesses", "alice-prod")?.spec, suspend: true },
+        });
+      },
+      want: "grant-suspended",
+    },
+    {
+      cut: (w: FakeWorld) => {
+        w.remove("loginsessions", w.store.loginSessionsOf("alice")[0]?.name ?? "");
+      },
+      want: "session-gone",
+    },
+    {
+      cut: (w: FakeWorld) => {
+        w.remove("trustedhostcas", "prod");
+      },
+      want: "target-not-granted",
+    },
   ];
   for (const { cut, want } of table) {
     const bench = createBench();
@@ -161,7 +187,10 @@ test("a token that another device was bound to meanwhile ends the connection", (
   bench.start();
   bench.peer.news();
   const token = bench.world.read("keyhelpertokens", "kht-1");
-  bench.world.put("keyhelpertokens", "kht-1", { ...token, status: { boundKeyFingerprint: `SHA256:${"x".repeat(43)}` } });
+  bench.world.put("keyhelpertokens", "kht-1", {
+    ...token,
+    status: { boundKeyFingerprint: `SHA256:${"x".repeat(43)}` },
+  });
   assert.deepEqual(bench.peer.news().at(-1), "refused");
 });
 
@@ -225,7 +254,10 @@ test("a grant that begins by itself is noticed within half a minute", () => {
   bench.start();
   assert.deepEqual(bench.peer.news(), ["welcome", "revoked"]);
   bench.clock.advance(HOUR + 30_000);
-  assert.deepEqual(bench.peer.news().filter((type) => type === "certificate"), ["certificate"]);
+  assert.deepEqual(
+    bench.peer.news().filter((type) => type === "certificate"),
+    ["certificate"],
+  );
 });
 
 test("a certificate that is shorter than the sign-in is renewed at two thirds of its life", () => {

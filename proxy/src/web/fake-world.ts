@@ -99,7 +99,10 @@ export function createFakeWorld(clock: Clock, tls: { key: string; cert: string }
       objects.put("useraccesses", name, { spec: { userRef: { name: user }, ...GRANT, ...spec } });
     },
     secret: (name) => decoded(objects.get("secrets", name)?.data ?? {}),
-    deps: createDeps({ clock, keys, store, audited, sessionKey, objects, failing, tls, tlsListeners }, () => world.config),
+    deps: createDeps(
+      { clock, keys, store, audited, sessionKey, objects, failing, tls, tlsListeners },
+      () => world.config,
+    ),
   };
   const hostCa = publicKeyOf(generatePrivateKey("Ed25519"));
   objects.put("trustedhostcas", "prod", {

@@ -30,8 +30,8 @@ test("originOf and hostOf write an address as browsers and key-helpers do", () =
 });
 
 test("isSafeMethod is true for reading only", () => {
-  assert.deepEqual(
-    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get"].filter(isSafeMethod),
-    ["GET", "HEAD"],
-  );
+  assert.deepEqual(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get"].filter(isSafeMethod), [
+    "GET",
+    "HEAD",
+  ]);
 });

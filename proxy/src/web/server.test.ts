@@ -33,7 +33,14 @@ const OPEN_API_ROUTES = [
 ];
 
 test("every route but the open ones answers 401 without a good cookie", async () => {
-  const cookies = [undefined, "", "__Host-teleport-access=", "__Host-teleport-access=abc", `${alice}x`, "a=b"];
+  const cookies = [
+    undefined,
+    "",
+    "__Host-teleport-access=",
+    "__Host-teleport-access=abc",
+    `${alice}x`,
+    "a=b",
+  ];
   for (const { method, path, body } of CLOSED_ROUTES) {
     for (const cookie of cookies) {
       const answer = await server.send(method, path, { body, ...(cookie === undefined ? {} : { cookie }) });
@@ -70,7 +77,8 @@ test("sign-in sets a cookie that scripts, other sites and plain HTTP never get",
   assert.match(again, /^__Host-teleport-access=[A-Za-z0-9_-]+$/);
   const answer = await server.send("POST", "/api/v1/sign-out", { body: {}, cookie: again });
   const [line = ""] = answer.headers["set-cookie"] ?? [];
-  for (const attribute of ["HttpOnly", "Secure", "SameSite=Strict", "Path=/"]) assert.ok(line.includes(attribute), line);
+  for (const attribute of ["HttpOnly", "Secure", "SameSite=Strict", "Path=/"])
+    assert.ok(line.includes(attribute), line);
   assert.ok(!line.includes("Domain"), line);
 });
 
@@ -136,7 +144,9 @@ test("key-helper tokens are made, listed and deleted by their owner, and are nob
   });
   const { name, token, command } = made.body as NewTokenAnswer;
   assert.match(token, /^tah_[A-Za-z0-9_-]{43}$/);
-  assert.ok(command.startsWith(`teleport-key-helper --server=${server.origin} --auth=alice --token=${token} `));
+  assert.ok(
+    command.startsWith(`teleport-key-helper --server=${server.origin} --auth=alice --token=${token} `),
+  );
   assert.ok(!JSON.stringify(server.world.read("keyhelpertokens", name)).includes(token));
 
   const own = await server.send("GET", "/api/v1/key-helper-tokens", { cookie: alice });
@@ -174,13 +184,15 @@ test("bodies that are too large, no JSON, or of another shape are refused with a
     { sent: { body: { user: "alice", password: "x", code: 123456 } }, want: 400 },
     { sent: { body: { user: "alice", password: "x", code: "1", admin: true } }, want: 400 },
     { sent: { raw: '{"__proto__":{"user":"alice"},"password":"x","code":"1"}' }, want: 400 },
-    { sent: { raw: "user=alice", headers: { "content-type": "application/x-www-form-urlencoded" } }, want: 400 },
+    {
+      sent: { raw: "user=alice", headers: { "content-type": "application/x-www-form-urlencoded" } },
+      want: 400,
+    },
     { sent: { body: {}, headers: { "x-large": "x".repeat(20_000) } }, want: 431 },
   ];
   for (const { sent, want } of table) {
     // On a connection of its own: after some of these the server closes it.
-    const headers = { connection: "close", ...("headers" in sent ? sent.headers : {}) };
-    const { status } = await server.send("POST", path, { ...sent, headers });
+    const { status } = await server.send("POST", path, { ...sent, alone: true });
     assert.equal(status, want, JSON.stringify(sent).slice(0, 80));
   }
 });
@@ -199,7 +211,13 @@ test("pages come with a policy that allows no foreign script, and assets may be 
 });
 
 test("paths that climb out of the assets find nothing", async () => {
-  for (const path of ["/assets/../index.html", "/assets/%2e%2e/index.html", "/assets/", "/../../etc/passwd", "//etc/passwd"]) {
+  for (const path of [
+    "/assets/../index.html",
+    "/assets/%2e%2e/index.html",
+    "/assets/",
+    "/../../etc/passwd",
+    "//etc/passwd",
+  ]) {
     assert.equal((await server.send("GET", path)).status, 404, path);
   }
 });

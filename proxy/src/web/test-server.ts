@@ -35,6 +35,8 @@ export interface Sent {
   readonly cookie?: string;
   readonly origin?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
+  /** On a connection that no other request uses. */
+  readonly alone?: boolean;
 }
 
 /** A running server. */
@@ -83,7 +85,9 @@ async function signIn(world: FakeWorld, send: TestServer["send"], user: string):
   const { enrollment, totpSecret } = started.body as { enrollment: string; totpSecret: string };
   const step = totpStep(systemClock.now());
   const code = totpCode(totpSecret, step);
-  await send("POST", "/api/v1/enroll/finish", { body: { user, token, enrollment, password: PASSWORD, code } });
+  await send("POST", "/api/v1/enroll/finish", {
+    body: { user, token, enrollment, password: PASSWORD, code },
+  });
   const signedIn = await send("POST", "/api/v1/sign-in", {
     body: { user, password: PASSWORD, code: totpCode(totpSecret, step + 1) },
   });
@@ -115,19 +119,22 @@ function sendTo(base: string, method: string, path: string, sent: Sent): Promise
   const { hostname, port } = new URL(base);
   return new Promise((resolve, reject) => {
     // `path` as it stands: URL would take the dots out of it.
-    const call = request({ hostname, port, path, method, headers, ca: TLS.cert, agent: AGENT }, (response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (body += chunk));
-      response.on("end", () => {
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          text: body,
-          body: parse(body),
+    const call = request(
+      { hostname, port, path, method, headers, ca: TLS.cert, agent: sent.alone === true ? false : AGENT },
+      (response) => {
+        let body = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => (body += chunk));
+        response.on("end", () => {
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text: body,
+            body: parse(body),
+          });
         });
-      });
-    });
+      },
+    );
     call.on("error", reject);
     call.end(text);
   });
