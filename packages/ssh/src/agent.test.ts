@@ -7,8 +7,8 @@ import { publicKeyOf, signData, SshReader, SshWriter } from "@teleport-access/ss
 import type { SignatureAlgorithm } from "@teleport-access/sshcert";
 
 import { agentIdentities } from "./agent.ts";
-import { testAuthority, testIdentity } from "./certified.ts";
-import type { TestIdentity } from "./certified.ts";
+import { testAuthority, testIdentity } from "./testing/certified.ts";
+import type { TestIdentity } from "./testing/certified.ts";
 
 const authority = testAuthority();
 const [ours, theirs] = [

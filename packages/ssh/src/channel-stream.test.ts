@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { buffer } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import { once } from "node:events";
 
-import { arrived, channelPair } from "./channel-pair.ts";
-import type { ChannelPair } from "./channel-pair.ts";
+import { arrived, channelPair } from "./testing/channel-pair.ts";
+import type { ChannelPair } from "./testing/channel-pair.ts";
 import { ChannelStream, stderrOf } from "./channel-stream.ts";
 import { CHANNEL_WINDOW } from "./limits.ts";
 import { MSG } from "./messages.ts";
+import { collect } from "./testing/collect.ts";
 
 interface Streams extends ChannelPair {
   readonly a: ChannelStream;
@@ -31,7 +31,7 @@ describe("ChannelStream", () => {
       a.end(payload);
       // The far end adjusts by its own window, so a tiny one has to be opened by hand.
       if (window < CHANNEL_WINDOW) a.channel.receiveWindowAdjust(1_000_000);
-      assert.deepEqual(await buffer(b), payload);
+      assert.deepEqual(await collect(b), payload);
       assert.equal(a.bytesSent, payload.length);
       assert.equal(b.bytesReceived, payload.length);
     });
@@ -39,10 +39,10 @@ describe("ChannelStream", () => {
   it("ChannelStream leaves the other direction open after end()", async () => {
     const { a, b } = streams();
     a.end("question");
-    assert.equal((await buffer(b)).toString(), "question");
+    assert.equal((await collect(b)).toString(), "question");
     assert.equal(b.writable, true);
     b.end("answer");
-    assert.equal((await buffer(a)).toString(), "answer");
+    assert.equal((await collect(a)).toString(), "answer");
   });
   it("ChannelStream sends CLOSE once both directions have ended, and gives the number back", async () => {
     const { a, b, near, far } = streams();
@@ -59,7 +59,7 @@ describe("ChannelStream", () => {
     a.close();
     assert.deepEqual(near.sent, []);
     near.unblock();
-    assert.equal((await buffer(b)).toString(), "last words");
+    assert.equal((await collect(b)).toString(), "last words");
     assert.deepEqual(near.sent, [MSG.CHANNEL_EOF, MSG.CHANNEL_CLOSE]);
   });
   it("ChannelStream destroy() closes at once and drops what waits", async () => {
@@ -68,7 +68,7 @@ describe("ChannelStream", () => {
     a.write("never sent");
     a.destroy();
     await once(a, "close");
-    assert.equal((await buffer(b)).length, 0);
+    assert.equal((await collect(b)).length, 0);
     assert.equal(near.released, true);
   });
   it("ChannelStream gives its reader what came before the peer's CLOSE", async () => {
@@ -78,7 +78,7 @@ describe("ChannelStream", () => {
     a.close();
     await arrived();
     assert.equal(b.closedByPeer, true);
-    assert.equal((await buffer(b)).toString(), "onetwo");
+    assert.equal((await collect(b)).toString(), "onetwo");
   });
   it("ChannelStream swallows writes after the peer's CLOSE instead of failing", async () => {
     const { a, b } = streams();
@@ -132,7 +132,7 @@ describe("ChannelStream", () => {
       await arrived();
     }
     a.end();
-    assert.equal((await buffer(b)).toString(), "o".repeat(40) + "O".repeat(40));
+    assert.equal((await collect(b)).toString(), "o".repeat(40) + "O".repeat(40));
     assert.equal(Buffer.concat(errors).toString(), "e".repeat(40));
   });
   it("ChannelStream re-opens the window only for bytes that were read", async () => {

@@ -117,7 +117,9 @@ export class ChannelStream extends Duplex implements SshChannel {
       chunk = this.#incoming.peek()
     ) {
       this.#incoming.skip(chunk.length);
-      this.#wanted = this.push(chunk);
+      // The reader may ask again while it is given something: that must not be forgotten.
+      this.#wanted = false;
+      if (this.push(chunk)) this.#wanted = true;
       this.channel.consumed(chunk.length);
     }
     if (this.#ended && this.#incoming.length === 0 && !this.readableEnded) this.push(null);

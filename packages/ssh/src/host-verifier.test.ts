@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 
 import { publicKeyOf, signData } from "@teleport-access/sshcert";
 
-import { NOW, testAuthority, testIdentity } from "./certified.ts";
+import { NOW, testAuthority, testIdentity } from "./testing/certified.ts";
 import { HostVerifier } from "./host-verifier.ts";
 
 const authority = testAuthority();

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 
 import { generatePrivateKey, publicKeyOf } from "@teleport-access/sshcert";
 
-import { testAuthority, testIdentity } from "./certified.ts";
+import { testAuthority, testIdentity } from "./testing/certified.ts";
 import { SshError } from "./errors.ts";
 import { hostSignatureAlgorithm, offerHostKeys } from "./key-exchange.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { buffer, text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 
-import { arrived, channelPair } from "./channel-pair.ts";
+import { arrived, channelPair } from "./testing/channel-pair.ts";
 import { ChannelStream, streamOf } from "./channel-stream.ts";
 import { openSession } from "./client-session.ts";
 import type { ClientSession, SessionOptions } from "./client-session.ts";

@@ -17,26 +17,32 @@ export interface RevocationTimes {
   readonly commandToEndMs: number;
 }
 
-const DEADLINE_MS = 10_000;
+export interface Revocation {
+  readonly namespace: string;
+  /** What is deleted, as kubectl names it. */
+  readonly object: string;
+  /** The session that must end. */
+  readonly session: RunningCommand;
+  /** @default 10_000 */
+  readonly deadlineMs?: number;
+}
 
 /** Deletes the object and waits for the session's end. */
 export async function revokeAndMeasure(
   kubectl: Kubectl,
-  namespace: string,
-  object: string,
-  session: RunningCommand,
+  { namespace, object, session, deadlineMs = 10_000 }: Revocation,
 ): Promise<RevocationTimes> {
   const start = performance.now();
   const deletion = kubectl.hold(["-n", namespace, "delete", object, "-v=6"]);
-  await deletion.waitFor(/DELETE.*\b200\b/, DEADLINE_MS);
+  await deletion.waitFor(/DELETE.*\b200\b/, 30_000);
   const acknowledged = performance.now();
-  const timer = setTimeout(() => session.child.kill("SIGKILL"), DEADLINE_MS);
+  const timer = setTimeout(() => session.child.kill("SIGKILL"), deadlineMs);
   await session.exited;
   clearTimeout(timer);
   await deletion.exited;
   const end = session.exitedAt() ?? Number.NaN;
-  if (end - acknowledged >= DEADLINE_MS)
-    throw new Error(`the session lived on for ${DEADLINE_MS / 1000} s after ${object} was deleted`);
+  if (end - acknowledged >= deadlineMs)
+    throw new Error(`the session lived on for ${deadlineMs / 1000} s after ${object} was deleted`);
   return {
     ackToLastByteMs: (session.lastOutputAt() ?? start) - acknowledged,
     ackToEndMs: end - acknowledged,

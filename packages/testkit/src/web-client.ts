@@ -35,7 +35,12 @@ export class WebApiError extends Error {
 
 export interface WebClient {
   /** Any request; never throws for a status. The cookie of a sign-in is kept. */
-  send(method: string, path: string, body?: unknown): Promise<WebReply>;
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<WebReply>;
   startEnrollment(user: string, token: string): Promise<EnrollmentReply>;
   finishEnrollment(
     user: string,
@@ -57,6 +62,8 @@ interface RawRequest {
   readonly ca: string;
   readonly cookie: string;
   readonly body: string | undefined;
+  /** On top of, or instead of, the usual ones. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 function parseBody(text: string): unknown {
@@ -67,11 +74,19 @@ function parseBody(text: string): unknown {
   }
 }
 
-function sendRaw({ method, url, ca, cookie, body }: RawRequest): Promise<RawReply> {
+function headersOf({ url, cookie, body, headers }: RawRequest): Record<string, string> {
+  return {
+    origin: url.origin,
+    ...(cookie === "" ? {} : { cookie }),
+    ...(body === undefined ? {} : { "content-type": "application/json" }),
+    ...headers,
+  };
+}
+
+function sendRaw(raw: RawRequest): Promise<RawReply> {
+  const { method, url, ca, body } = raw;
+  const headers = headersOf(raw);
   return new Promise((resolve, reject) => {
-    const headers: Record<string, string> = { origin: url.origin };
-    if (cookie !== "") headers["cookie"] = cookie;
-    if (body !== undefined) headers["content-type"] = "application/json";
     const call = request(url, { method, ca, headers, agent: false, timeout: 10_000 }, (response) => {
       let text = "";
       response.setEncoding("utf8");
@@ -96,9 +111,14 @@ function errorOf({ status, body }: WebReply): WebApiError {
 /** A client for `https://host:port`, trusting only the given authority (PEM). */
 export function createWebClient(origin: string, ca: string): WebClient {
   let cookie = "";
-  async function send(method: string, path: string, body?: unknown): Promise<WebReply> {
+  async function send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<WebReply> {
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const reply = await sendRaw({ method, url: new URL(path, origin), ca, cookie, body: text });
+    const reply = await sendRaw({ method, url: new URL(path, origin), ca, cookie, body: text, headers });
     for (const line of reply.cookies) cookie = line.split(";")[0] ?? "";
     return { status: reply.status, body: reply.body };
   }

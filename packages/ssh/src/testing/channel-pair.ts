@@ -5,9 +5,9 @@
  */
 import { SshReader } from "@teleport-access/sshcert";
 
-import { Channel } from "./channel.ts";
-import type { ChannelHost } from "./channel.ts";
-import { MSG } from "./messages.ts";
+import { Channel } from "../channel.ts";
+import type { ChannelHost } from "../channel.ts";
+import { MSG } from "../messages.ts";
 
 /** One end of a pair, playing the connection of its channel. */
 export class PairEnd implements ChannelHost {

@@ -7,13 +7,13 @@ import type { Duplex } from "node:stream";
 
 import { CERTIFICATE_ALGORITHMS, signData, SshReader, SshWriter } from "@teleport-access/sshcert";
 
-import { ciphers } from "./algorithms.ts";
+import { ciphers } from "../algorithms.ts";
 import type { TestIdentity } from "./certified.ts";
-import type { SshError } from "./errors.ts";
-import { MSG } from "./messages.ts";
-import type { Role } from "./protocol.ts";
-import type { SshServer } from "./server.ts";
-import { Transport } from "./transport.ts";
+import type { SshError } from "../errors.ts";
+import { MSG } from "../messages.ts";
+import type { Role } from "../protocol.ts";
+import type { SshServer } from "../server.ts";
+import { Transport } from "../transport.ts";
 
 export const ED25519_CERTIFICATE = "ssh-ed25519-cert-v01@openssh.com";
 

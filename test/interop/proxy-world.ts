@@ -1,0 +1,379 @@
+/**
+ * A whole estate in this process but for OpenSSH: an API server in memory, our proxy (without its web
+ * port), our agent, a real sshd behind it, and a real ssh in front.
+ */
+import { randomBytes } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import { startAgent } from "@teleport-access/cluster-agent";
+import type { Agent } from "@teleport-access/cluster-agent";
+import { createLogger, createMetrics, systemClock } from "@teleport-access/daemon";
+import { connect } from "@teleport-access/kube";
+import { createProxy, loginSessionSealKey, sealLoginSession } from "@teleport-access/proxy";
+import type { Environment, Proxy, ProxyPorts } from "@teleport-access/proxy";
+import { startSsh2 } from "@teleport-access/ssh";
+import {
+  formatPublicKeyLine,
+  generatePrivateKey,
+  issueCertificate,
+  publicKeyOf,
+} from "@teleport-access/sshcert";
+import type { Certificate } from "@teleport-access/sshcert";
+import {
+  createSshClient,
+  createTestFolder,
+  FakeApiServer,
+  loginName,
+  openSshMatrix,
+  startSshd,
+  until,
+  writeIdentity,
+} from "@teleport-access/testkit";
+import type { OpenSsh, SshClient, Sshd, TestFolder } from "@teleport-access/testkit";
+import { caKeysOf, mounted } from "./mounted.ts";
+
+export const NAMESPACE = "acme";
+const API_VERSION = "teleport-access.io/v1alpha1";
+const SESSION_KEY = randomBytes(32);
+const HOUR = 3_600_000;
+
+/** The keys of one estate. */
+export interface EstateKeys {
+  readonly userCa: KeyObject;
+  readonly hostCa: KeyObject;
+  readonly proxyHost: KeyObject;
+  readonly user: KeyObject;
+}
+
+/** One line of the audit log. */
+export interface AuditRecord {
+  readonly event: string;
+  readonly outcome: string;
+  readonly reason?: string;
+  readonly user?: string;
+  readonly client?: string;
+  readonly cluster?: string;
+  readonly target?: string;
+  readonly elapsedMs?: number;
+  readonly grant?: { readonly uid: string; readonly name: string; readonly resourceVersion: string };
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+/** What differs from alice's certificate. */
+export interface UserCertificateParts {
+  readonly ca?: KeyObject;
+  readonly principals?: readonly string[];
+  readonly from?: number;
+  readonly to?: number;
+  readonly session?: string;
+}
+
+/** A running estate. */
+export interface ProxyWorld {
+  readonly api: FakeApiServer;
+  readonly keys: EstateKeys;
+  readonly ports: ProxyPorts;
+  readonly proxy: Proxy;
+  readonly folder: TestFolder;
+  readonly sshd: Sshd;
+  /** The account that sshd lets in. */
+  readonly login: string;
+  readonly audit: AuditRecord[];
+  /** The host CA of cluster prod, as a TrustedHostCA takes it. */
+  readonly hostCaLines: readonly string[];
+  /** ssh with alice's certificate, or with a certificate (or none: undefined) of the test's own. */
+  client(name?: string, certificate?: Certificate | "none"): SshClient;
+  certificate(parts?: UserCertificateParts): Certificate;
+  /** Resolves with the first audit line, now or later, that has all these fields. */
+  audited(fields: Partial<AuditRecord>): Promise<AuditRecord>;
+  startAgent(options?: AgentParts): Agent;
+  set(kind: string, name: string, spec: object): void;
+  remove(kind: string, name: string): void;
+  /** The operator ends a rotation of the user CA: only `key` counts from now on. */
+  rotateUserCa(key: KeyObject): void;
+  /** Puts every object back as it was at the start. */
+  reset(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What differs from the agent of cluster prod. */
+export interface AgentParts {
+  readonly cluster?: string;
+  readonly ca?: KeyObject;
+  readonly principals?: readonly string[];
+}
+
+/** The OpenSSH of this machine. */
+export function localOpenSsh(): OpenSsh {
+  const [first] = openSshMatrix().installed;
+  if (first === undefined) throw new Error("no OpenSSH here: install openssh-server and openssh-client");
+  return first;
+}
+
+/** Starts everything and waits until a tunnel is up. */
+export async function startProxyWorld(openSsh: OpenSsh = localOpenSsh()): Promise<ProxyWorld> {
+  await startSsh2();
+  const world = new World(openSsh);
+  await world.start();
+  return world;
+}
+
+class World implements ProxyWorld {
+  readonly api = new FakeApiServer();
+  readonly folder = createTestFolder();
+  readonly login = loginName();
+  readonly audit: AuditRecord[] = [];
+  readonly keys: EstateKeys = {
+    userCa: generatePrivateKey("Ed25519"),
+    hostCa: generatePrivateKey("Ed25519"),
+    proxyHost: generatePrivateKey("Ed25519"),
+    user: generatePrivateKey("Ed25519"),
+  };
+  readonly #userCa = mounted(caKeysOf(this.keys.userCa));
+  readonly #openSsh: OpenSsh;
+  readonly #agents: Agent[] = [];
+  readonly #log = createLogger({
+    program: "proxy",
+    destination: {
+      write: (line: string) => {
+        const record = JSON.parse(line) as AuditRecord & { readonly audit?: boolean };
+        if (record.audit === true) this.audit.push(record);
+        if (process.env["SHOW_LOG"] !== undefined) process.stderr.write(line);
+      },
+    },
+  });
+  #proxy: Proxy | undefined;
+  #sshd: Sshd | undefined;
+  ports: ProxyPorts = { web: 0, ssh: 0, tunnel: 0 };
+
+  constructor(openSsh: OpenSsh) {
+    this.#openSsh = openSsh;
+  }
+
+  get hostCaLines(): readonly string[] {
+    return [formatPublicKeyLine(publicKeyOf(this.keys.hostCa))];
+  }
+
+  get proxy(): Proxy {
+    if (this.#proxy === undefined) throw new Error("not started");
+    return this.#proxy;
+  }
+
+  get sshd(): Sshd {
+    if (this.#sshd === undefined) throw new Error("not started");
+    return this.#sshd;
+  }
+
+  async start(): Promise<void> {
+    await this.api.listen(0);
+    this.#makeObjects();
+    this.#sshd = await this.#startSshd();
+    const proxy = await this.#createProxy();
+    this.#proxy = proxy;
+    this.ports = await proxy.listen({ web: 0, ssh: 0, tunnel: 0 });
+    await until("the access list", () => proxy.notReady().length === 0, { deadlineMs: 5000, everyMs: 10 });
+    writeIdentity(this.folder, "alice", this.keys.user, this.certificate());
+    const agent = this.startAgent();
+    await until("a tunnel", () => agent.notReady().length === 0, { deadlineMs: 10_000, everyMs: 10 });
+    await this.audited({ event: "tunnel.up" });
+  }
+
+  certificate(parts: UserCertificateParts = {}): Certificate {
+    const now = Date.now();
+    return issueCertificate(parts.ca ?? this.keys.userCa, {
+      type: "user",
+      publicKey: publicKeyOf(this.keys.user),
+      keyId: "alice",
+      principals: parts.principals ?? [`${this.login}@prod`],
+      validAfter: new Date(parts.from ?? now - 60_000),
+      validBefore: new Date(parts.to ?? now + HOUR),
+      extensions: { "permit-pty": "", "session@teleport-access.io": parts.session ?? "s-alice" },
+    });
+  }
+
+  client(name = "alice", certificate?: Certificate | "none"): SshClient {
+    if (certificate === "none") writeIdentity(this.folder, name, this.keys.user);
+    else if (certificate !== undefined) writeIdentity(this.folder, name, this.keys.user, certificate);
+    const identity = this.folder.file(name);
+    const knownHosts = this.folder.write(
+      "known_hosts",
+      [
+        `[127.0.0.1]:${this.ports.ssh} ${formatPublicKeyLine(publicKeyOf(this.keys.proxyHost))}`,
+        `@cert-authority *.prod,*.dev ${formatPublicKeyLine(publicKeyOf(this.keys.hostCa))}`,
+        "",
+      ].join("\n"),
+    );
+    const config = [
+      "Host *",
+      "  IdentitiesOnly yes",
+      "  IdentityAgent none",
+      "  GlobalKnownHostsFile none",
+      `  UserKnownHostsFile ${knownHosts}`,
+      "  StrictHostKeyChecking yes",
+      `  IdentityFile ${identity}`,
+      ...(certificate === "none" ? [] : [`  CertificateFile ${identity}-cert.pub`]),
+      "Host proxy",
+      "  HostName 127.0.0.1",
+      `  Port ${this.ports.ssh}`,
+      "Host *.prod *.dev",
+      "  ProxyJump proxy",
+      "",
+    ];
+    return createSshClient(this.folder.write(`${name}.ssh_config`, config.join("\n")));
+  }
+
+  audited(fields: Partial<AuditRecord>): Promise<AuditRecord> {
+    const wanted = Object.entries(fields);
+    return until(
+      `audit line ${JSON.stringify(fields)} among ${this.audit.length}`,
+      () =>
+        this.audit.find((record) =>
+          wanted.every(([key, value]) => record[key as keyof AuditRecord] === value),
+        ),
+      { deadlineMs: 5000, everyMs: 5 },
+    );
+  }
+
+  startAgent({ cluster = "prod", ca = this.keys.hostCa, principals }: AgentParts = {}): Agent {
+    const privateKey = generatePrivateKey("Ed25519");
+    const certificate = issueCertificate(ca, {
+      type: "host",
+      publicKey: publicKeyOf(privateKey),
+      keyId: `${cluster}-agent`,
+      principals: principals ?? [cluster],
+      validAfter: new Date(Date.now() - 60_000),
+      validBefore: new Date(Date.now() + HOUR),
+    });
+    const agent = startAgent({
+      config: {
+        cluster,
+        proxies: [
+          {
+            name: "acme",
+            address: `127.0.0.1:${this.ports.tunnel}`,
+            hostKeys: [formatPublicKeyLine(publicKeyOf(this.keys.proxyHost))],
+            userCAKeys: [formatPublicKeyLine(publicKeyOf(this.keys.userCa))],
+            suspend: false,
+          },
+        ],
+        targets: [{ host: "web-1", ports: [22], address: `127.0.0.1:${this.sshd.port}` }],
+      },
+      identity: { privateKey, certificate },
+      apiServer: [],
+      podName: `${cluster}-agent-${this.#agents.length}`,
+      log: createLogger({ program: "agent", level: "silent" }),
+    });
+    this.#agents.push(agent);
+    return agent;
+  }
+
+  set(kind: string, name: string, spec: object): void {
+    this.api.set({
+      apiVersion: API_VERSION,
+      kind,
+      metadata: { name, namespace: NAMESPACE },
+      spec,
+    } as Parameters<FakeApiServer["set"]>[0]);
+  }
+
+  rotateUserCa(key: KeyObject): void {
+    this.#userCa.set(caKeysOf(key));
+  }
+
+  remove(kind: string, name: string): void {
+    this.api.remove({ apiVersion: API_VERSION, kind, metadata: { name, namespace: NAMESPACE } });
+  }
+
+  async reset(): Promise<void> {
+    this.#makeObjects();
+    await until("access", async () => (await this.client().run("proxy", "list")).code === 0, {
+      deadlineMs: 10_000,
+    });
+    await until("a tunnel", () => this.#agents[0]?.notReady().length === 0, {
+      deadlineMs: 15_000,
+      everyMs: 20,
+    });
+    this.audit.length = 0;
+  }
+
+  async close(): Promise<void> {
+    for (const agent of this.#agents) agent.close();
+    await this.#proxy?.shutDown(0);
+    await this.#sshd?.stop();
+    await this.api.close();
+    this.folder.remove();
+  }
+
+  #makeObjects(): void {
+    const { login } = this;
+    this.set("TrustedHostCA", "prod", {
+      publicKeys: this.hostCaLines,
+      principals: "Scoped",
+      maxTunnels: 16,
+    });
+    this.set("ProxyUser", "alice", {});
+    this.set("UserAccess", "alice-prod", { userRef: { name: "alice" }, clusters: ["prod"], logins: [login] });
+    const expirationTime = new Date(Date.now() + 8 * HOUR).toISOString();
+    const factors = ["Password", "TOTP"];
+    const fields = { namespace: NAMESPACE, name: "s-alice", user: "alice", expirationTime, factors };
+    const seal = sealLoginSession(loginSessionSealKey(SESSION_KEY), fields);
+    this.set("LoginSession", "s-alice", { userRef: { name: "alice" }, expirationTime, factors, seal });
+  }
+
+  async #createProxy(): Promise<Proxy> {
+    const environment: Environment = {
+      pod: "acme-proxy-0",
+      namespace: NAMESPACE,
+      listenHost: "127.0.0.1",
+      directories: { userCa: "", sshHost: "", tls: "", session: "" },
+      config: {
+        name: "acme",
+        publicAddresses: { web: "https://proxy.test", ssh: "proxy.test:3023", tunnel: "proxy.test:3024" },
+        certificates: { defaultTtlSeconds: 28_800, maxTtlSeconds: 86_400 },
+        web: { sessionTtlSeconds: 3600, idleTimeoutSeconds: 1200, terminal: true },
+        authentication: { lockout: { maxAttempts: 5, windowSeconds: 900 }, totpIssuer: "acme" },
+        revocation: { maxStalenessSeconds: 60, onStale: "DenyNew" },
+        limits: { maxConnections: 5000, maxSessionsPerUser: 50, handshakesPerSecond: 500 },
+      },
+    };
+    return await createProxy({
+      environment,
+      keys: {
+        userCa: this.#userCa,
+        hostKeys: mounted([{ privateKey: this.keys.proxyHost }]),
+        tls: mounted({ key: "", cert: "" }),
+        sessionKey: SESSION_KEY,
+        close: () => undefined,
+      },
+      kube: await connect({ kind: "direct", connection: { server: this.api.url } }),
+      clock: systemClock,
+      log: this.#log,
+      metrics: createMetrics("proxy"),
+      createWeb: () =>
+        Promise.resolve({ listen: (port) => Promise.resolve(port), close: () => Promise.resolve() }),
+    });
+  }
+
+  async #startSshd(): Promise<Sshd> {
+    const key = generatePrivateKey("Ed25519");
+    const certificate = issueCertificate(this.keys.hostCa, {
+      type: "host",
+      publicKey: publicKeyOf(key),
+      keyId: "web-1.prod",
+      principals: ["web-1.prod", "web-1.dev"],
+      validAfter: new Date(Date.now() - 60_000),
+      validBefore: new Date(Date.now() + HOUR),
+    });
+    const host = writeIdentity(this.folder, "sshd_host", key, certificate);
+    const userCa = this.folder.write(
+      "user_ca.pub",
+      `${formatPublicKeyLine(publicKeyOf(this.keys.userCa))}\n`,
+    );
+    return await startSshd(this.#openSsh, this.folder, [
+      `HostKey ${host}`,
+      `HostCertificate ${host}-cert.pub`,
+      `TrustedUserCAKeys ${userCa}`,
+      'AuthorizedPrincipalsCommand /usr/bin/printf "%%s\\n" %u@prod %u@web-1.prod',
+      "AuthorizedPrincipalsCommandUser nobody",
+    ]);
+  }
+}
