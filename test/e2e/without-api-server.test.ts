@@ -50,7 +50,7 @@ test("API server away for 20 s: no session lost, new ones open, nothing restarts
     t.skip("only the native driver can stop its API server");
     return;
   }
-  const before = await restarts();
+  const restartsBefore = await restarts();
   const session = await ssh.holdStream(DESTINATION);
   await kubernetes("api-stop");
   try {
@@ -71,6 +71,6 @@ test("API server away for 20 s: no session lost, new ones open, nothing restarts
     deadlineMs: 30_000,
   });
   t.diagnostic(`the session ended ${ackToEndMs.toFixed(0)} ms after the delete was acknowledged`);
-  assert.equal(await restarts(), before);
+  assert.equal(await restarts(), restartsBefore);
   await grantAccess();
 });

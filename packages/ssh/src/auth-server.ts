@@ -28,7 +28,7 @@ export type AuthVerdict<I> =
   | { readonly accept: false }
   | { readonly accept: "challenge"; readonly identity: I; readonly challenge: AuthChallenge };
 
-export type AuthRefusal = "bad-signature" | "too-many-tries" | "malformed-request" | "challenge-failed";
+export type AuthRefusal = "bad-signature" | "too-many-tries" | "challenge-failed";
 
 export interface AuthServerOptions<I> {
   readonly transport: Transport;

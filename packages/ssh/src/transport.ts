@@ -14,6 +14,7 @@ import { SshReader, SshWriter } from "@teleport-access/sshcert";
 import { SshError } from "./errors.ts";
 import { ssh2 } from "./internals.ts";
 import { SERVER_SIGNATURE_ALGORITHMS } from "./algorithms.ts";
+import { KexinitHold } from "./kexinit-hold.ts";
 import {
   GOODBYE_MS,
   MAX_HELD_PACKETS,
@@ -66,6 +67,7 @@ export class Transport {
   #secured = false;
   #finished = false;
   #reset: (() => void) | undefined;
+  readonly #kexinit: KexinitHold;
   /** How deep we are inside ssh2, and what arrived meanwhile. */
   #depth = 0;
   readonly #early: Buffer[] = [];
@@ -84,6 +86,7 @@ export class Transport {
     this.#owner = owner;
     this.#role = role;
     this.#highWater = Math.max(SOCKET_HIGH_BYTES, socket.writableHighWaterMark);
+    this.#kexinit = new KexinitHold(socket);
     tune(socket);
     this.#protocol = createProtocol(role, ciphers, this.#events());
     this.#listen();
@@ -101,6 +104,7 @@ export class Transport {
       },
       identified: (ident) => {
         this.peerIdent = ident.replaceAll(/[^\x20-\x7e]/g, "").slice(0, 255);
+        if (this.#role.kind === "server") this.#kexinit.start();
       },
       exchanged: (negotiated) => {
         this.#exchanged(negotiated);
@@ -197,6 +201,7 @@ export class Transport {
     this.#guarded(() => {
       this.#parse(chunk);
     });
+    if (this.#protocol._kex !== undefined) this.#kexinit.release();
   }
 
   #parse(chunk: Buffer): void {
@@ -381,6 +386,7 @@ export class Transport {
   #finish(error: SshError | undefined): void {
     if (this.#finished) return;
     this.#finished = true;
+    this.#kexinit.release();
     this.#owner.closed(error);
   }
 }

@@ -1,0 +1,36 @@
+/**
+ * Holds a server's KEXINIT back until the client's has come.
+ *
+ * Sent at once, the two cross. The client's next packet then waits for an ACK of
+ * its KEXINIT (Nagle), which our kernel delays by 40 ms because we have nothing
+ * more to say. Sent after the client's, ours carries that ACK.
+ */
+import type { Duplex } from "node:stream";
+
+/** A client that waits for our KEXINIT before it sends its own still gets it. */
+const LONGEST_HOLD_MS = 20;
+
+export class KexinitHold {
+  readonly #socket: Duplex;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(socket: Duplex) {
+    this.#socket = socket;
+  }
+
+  /** From now on nothing leaves. */
+  start(): void {
+    this.#socket.cork();
+    this.#timer = setTimeout(() => {
+      this.release();
+    }, LONGEST_HOLD_MS);
+  }
+
+  /** Lets everything leave. Does nothing when nothing is held. */
+  release(): void {
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#socket.uncork();
+  }
+}
