@@ -13,6 +13,13 @@ $(DEPS): package-lock.json package.json $(wildcard packages/*/package.json */pac
 	@hack/install-dependencies.sh
 	@touch $@
 
+# What the tests run besides our own: stock OpenSSH. Looked for once, so that check works offline.
+PROGRAMS := node_modules/.test-programs
+
+$(PROGRAMS): $(DEPS) hack/test-programs.ts
+	@node hack/test-programs.ts
+	@touch $@
+
 .PHONY: help
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,20 +32,29 @@ demo: $(DEPS) ## everything from nothing to a revoked session; leaves the system
 demo-down: $(DEPS) ## ends what `make demo` left running
 	@node --conditions=source hack/demo-down.ts
 
+.PHONY: images
+images: $(DEPS) ## the image archives, without a Docker daemon, into .local/images
+	@hack/images
+
+.PHONY: key-helper
+key-helper: $(DEPS) ## the key-helper as one file for people's machines (Node 20 or newer)
+	@node hack/bundle.ts keyhelper
+	@echo .local/bundle/keyhelper/teleport-key-helper.mjs
+
 .PHONY: check
-check: $(DEPS) ## format, lint, types, layers, CRD drift, unit tests: offline, under a minute
+check: $(PROGRAMS) ## format, lint, types, layers, CRD drift, unit tests: offline, under a minute
 	@hack/check.sh
 
 .PHONY: test
-test: $(DEPS) ## everything that can fail: check, interop with OpenSSH, end to end on Kubernetes
+test: $(PROGRAMS) ## everything that can fail: check, interop with OpenSSH, end to end on Kubernetes
 	@hack/check.sh
 	@npm run --silent interop
 	@npm run --silent e2e
 
 .PHONY: interop e2e
-interop: $(DEPS) ## our proxy and agent against stock OpenSSH
+interop: $(PROGRAMS) ## our proxy and agent against stock OpenSSH
 	@npm run --silent interop
-e2e: $(DEPS) ## the whole product on a local Kubernetes of its own
+e2e: $(PROGRAMS) ## the whole product on a local Kubernetes of its own
 	@npm run --silent e2e
 
 .PHONY: format

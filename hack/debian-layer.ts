@@ -68,18 +68,16 @@ const NEEDS: readonly Need[] = [
   { program: "/usr/share/keyrings/debian-archive-keyring.gpg", package: "debian-archive-keyring" },
 ];
 
-/** The mirrors this machine uses, when it is a Debian; Debian's own otherwise. */
+/** The mirrors this machine uses, when it is a Debian; none otherwise, and mmdebstrap then takes Debian's own. */
 export function debianSources(texts: readonly string[]): readonly string[] {
   const uris = texts
     .flatMap((text) => [...text.matchAll(/^\s*(?:URIs:\s*|deb\s+(?:\[[^\]]*\]\s+)?)(https?:\/\/\S+)/gm)])
     .map((match) => (match[1] ?? "").replace(/\/$/, ""));
-  const mirror = uris.find((uri) => uri.endsWith("/debian")) ?? "http://deb.debian.org/debian";
-  const security =
-    uris.find((uri) => uri.endsWith("/debian-security")) ?? "http://deb.debian.org/debian-security";
+  const mirror = uris.find((uri) => uri.endsWith("/debian"));
+  const security = uris.find((uri) => uri.endsWith("/debian-security"));
   return [
-    `deb ${mirror} ${SUITE} main`,
-    `deb ${mirror} ${SUITE}-updates main`,
-    `deb ${security} ${SUITE}-security main`,
+    ...(mirror === undefined ? [] : [`deb ${mirror} ${SUITE} main`, `deb ${mirror} ${SUITE}-updates main`]),
+    ...(mirror === undefined || security === undefined ? [] : [`deb ${security} ${SUITE}-security main`]),
   ];
 }
 
@@ -90,6 +88,7 @@ function machineSources(): readonly string[] {
 
 function unpackPackages(root: string, packages: readonly string[]): void {
   const archive = `${root}.packages.tar`;
+  const sources = machineSources();
   run(
     "mmdebstrap",
     [
@@ -100,9 +99,9 @@ function unpackPackages(root: string, packages: readonly string[]): void {
       `--include=${packages.join(",")}`,
       SUITE,
       archive,
-      "-",
+      ...(sources.length > 0 ? ["-"] : []),
     ],
-    { input: `${machineSources().join("\n")}\n` },
+    { input: `${sources.join("\n")}\n` },
   );
   run("tar", ["-C", root, "--exclude=./dev/*", "--no-same-owner", "-xf", archive]);
   rmSync(archive);

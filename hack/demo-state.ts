@@ -20,9 +20,14 @@ export const DEMO_MACHINE: PersonMachine = {
   caFile: join(LOCAL, "demo", "web-ca.crt"),
 };
 
+/** Quoted only where a shell asks for it, so that simpler readers of `NAME=value` are right as well. */
+function shellWord(value: string): string {
+  return /^[\w@%+=:,./-]*$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
+}
+
 /** `NAME=value` lines a shell can source. */
 export function writeDemoEnv(facts: Readonly<Record<string, string>>): void {
-  const lines = Object.entries(facts).map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'`);
+  const lines = Object.entries(facts).map(([name, value]) => `${name}=${shellWord(value)}`);
   writePrivateFile(DEMO_ENV, `${lines.join("\n")}\n`);
 }
 

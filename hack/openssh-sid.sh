@@ -3,7 +3,7 @@
 # prints the folder with its programs. Nothing is installed into the system: the
 # packages are unpacked below the cache folder and run through their own loader.
 #
-#   hack/openssh-sid.sh            # prints e.g. /root/.cache/teleport-access/openssh-sid/bin
+#   hack/openssh-sid.sh            # prints its folder, below the cache
 #
 # Exits 1 with one sentence when it cannot (no Debian, no mmdebstrap, no mirror).
 set -euo pipefail
@@ -35,9 +35,9 @@ rm -rf "$work"
 mkdir -p "$work/tree" "$work/bin"
 mmdebstrap --quiet --mode="$mode" --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' \
   --include=openssh-server,openssh-client,openssh-sftp-server \
-  sid - "deb ${mirror:-http://deb.debian.org/debian} sid main" 2>"$work/log" \
+  sid - ${mirror:+"deb $mirror sid main"} 2>"$work/log" \
   | tar -C "$work/tree" -x --exclude='./dev/*' \
-  || fail "cannot get packages from ${mirror:-http://deb.debian.org/debian}: $(tail -1 "$work/log")"
+  || fail "cannot get packages from ${mirror:-Debian}: $(tail -1 "$work/log")"
 
 # $1 program below the tree, $2 name. --argv0 matters: ssh -J and sshd start themselves by it.
 wrap() {
