@@ -24,12 +24,14 @@ import {
   FakeApiServer,
   loginName,
   openSshMatrix,
-  startSshd,
   until,
   writeIdentity,
 } from "@teleport-access/testkit";
 import type { OpenSsh, SshClient, Sshd, TestFolder } from "@teleport-access/testkit";
+import { formatAddress } from "@teleport-access/wire";
+import type { AgentTarget } from "@teleport-access/wire";
 import { caKeysOf, mounted } from "./mounted.ts";
+import { startTargetSshd } from "./target-sshd.ts";
 
 export const NAMESPACE = "acme";
 const API_VERSION = "teleport-access.io/v1alpha1";
@@ -65,6 +67,23 @@ export interface UserCertificateParts {
   readonly from?: number;
   readonly to?: number;
   readonly session?: string;
+  /** Instead of permit-pty alone. */
+  readonly extensions?: readonly string[];
+}
+
+/** What stands behind the agent of cluster prod. */
+export interface Behind {
+  readonly sshds: readonly Sshd[];
+  readonly targets: readonly AgentTarget[];
+}
+
+/** What differs from the usual estate. */
+export interface ProxyWorldOptions {
+  readonly openSsh?: OpenSsh;
+  /** Where the proxy listens. @default "127.0.0.1" */
+  readonly listenHost?: string;
+  /** Starts the targets. Without it: one sshd, web-1. */
+  readonly behind?: (keys: EstateKeys, folder: TestFolder) => Promise<Behind>;
 }
 
 /** A running estate. */
@@ -110,9 +129,9 @@ export function localOpenSsh(): OpenSsh {
 }
 
 /** Starts everything and waits until a tunnel is up. */
-export async function startProxyWorld(openSsh: OpenSsh = localOpenSsh()): Promise<ProxyWorld> {
+export async function startProxyWorld(options: ProxyWorldOptions = {}): Promise<ProxyWorld> {
   await startSsh2();
-  const world = new World(openSsh);
+  const world = new World(options);
   await world.start();
   return world;
 }
@@ -129,7 +148,8 @@ class World implements ProxyWorld {
     user: generatePrivateKey("Ed25519"),
   };
   readonly #userCa = mounted(caKeysOf(this.keys.userCa));
-  readonly #openSsh: OpenSsh;
+  readonly #options: ProxyWorldOptions;
+  readonly #listenHost: string;
   readonly #agents: Agent[] = [];
   readonly #log = createLogger({
     program: "proxy",
@@ -142,11 +162,12 @@ class World implements ProxyWorld {
     },
   });
   #proxy: Proxy | undefined;
-  #sshd: Sshd | undefined;
+  #behind: Behind | undefined;
   ports: ProxyPorts = { web: 0, ssh: 0, tunnel: 0 };
 
-  constructor(openSsh: OpenSsh) {
-    this.#openSsh = openSsh;
+  constructor(options: ProxyWorldOptions) {
+    this.#options = options;
+    this.#listenHost = options.listenHost ?? "127.0.0.1";
   }
 
   get hostCaLines(): readonly string[] {
@@ -159,14 +180,15 @@ class World implements ProxyWorld {
   }
 
   get sshd(): Sshd {
-    if (this.#sshd === undefined) throw new Error("not started");
-    return this.#sshd;
+    const [sshd] = this.#behind?.sshds ?? [];
+    if (sshd === undefined) throw new Error("not started");
+    return sshd;
   }
 
   async start(): Promise<void> {
     await this.api.listen(0);
     this.#makeObjects();
-    this.#sshd = await this.#startSshd();
+    this.#behind = await (this.#options.behind?.(this.keys, this.folder) ?? this.#startWeb1());
     const proxy = await this.#createProxy();
     this.#proxy = proxy;
     this.ports = await proxy.listen({ web: 0, ssh: 0, tunnel: 0 });
@@ -186,7 +208,10 @@ class World implements ProxyWorld {
       principals: parts.principals ?? [`${this.login}@prod`],
       validAfter: new Date(parts.from ?? now - 60_000),
       validBefore: new Date(parts.to ?? now + HOUR),
-      extensions: { "permit-pty": "", "session@teleport-access.io": parts.session ?? "s-alice" },
+      extensions: {
+        ...Object.fromEntries((parts.extensions ?? ["permit-pty"]).map((name) => [name, ""])),
+        "session@teleport-access.io": parts.session ?? "s-alice",
+      },
     });
   }
 
@@ -249,13 +274,13 @@ class World implements ProxyWorld {
         proxies: [
           {
             name: "acme",
-            address: `127.0.0.1:${this.ports.tunnel}`,
+            address: formatAddress({ host: this.#listenHost, port: this.ports.tunnel }),
             hostKeys: [formatPublicKeyLine(publicKeyOf(this.keys.proxyHost))],
             userCAKeys: [formatPublicKeyLine(publicKeyOf(this.keys.userCa))],
             suspend: false,
           },
         ],
-        targets: [{ host: "web-1", ports: [22], address: `127.0.0.1:${this.sshd.port}` }],
+        targets: this.#behind?.targets ?? [],
       },
       identity: { privateKey, certificate },
       apiServer: [],
@@ -298,7 +323,7 @@ class World implements ProxyWorld {
   async close(): Promise<void> {
     for (const agent of this.#agents) agent.close();
     await this.#proxy?.shutDown(0);
-    await this.#sshd?.stop();
+    await Promise.all((this.#behind?.sshds ?? []).map((sshd) => sshd.stop()));
     await this.api.close();
     this.folder.remove();
   }
@@ -323,7 +348,7 @@ class World implements ProxyWorld {
     const environment: Environment = {
       pod: "acme-proxy-0",
       namespace: NAMESPACE,
-      listenHost: "127.0.0.1",
+      listenHost: this.#listenHost,
       directories: { userCa: "", sshHost: "", tls: "", session: "" },
       config: {
         name: "acme",
@@ -353,27 +378,12 @@ class World implements ProxyWorld {
     });
   }
 
-  async #startSshd(): Promise<Sshd> {
-    const key = generatePrivateKey("Ed25519");
-    const certificate = issueCertificate(this.keys.hostCa, {
-      type: "host",
-      publicKey: publicKeyOf(key),
-      keyId: "web-1.prod",
-      principals: ["web-1.prod", "web-1.dev"],
-      validAfter: new Date(Date.now() - 60_000),
-      validBefore: new Date(Date.now() + HOUR),
+  async #startWeb1(): Promise<Behind> {
+    const openSsh = this.#options.openSsh ?? localOpenSsh();
+    const sshd = await startTargetSshd(openSsh, this.folder, {
+      keys: this.keys,
+      names: ["web-1.prod", "web-1.dev"],
     });
-    const host = writeIdentity(this.folder, "sshd_host", key, certificate);
-    const userCa = this.folder.write(
-      "user_ca.pub",
-      `${formatPublicKeyLine(publicKeyOf(this.keys.userCa))}\n`,
-    );
-    return await startSshd(this.#openSsh, this.folder, [
-      `HostKey ${host}`,
-      `HostCertificate ${host}-cert.pub`,
-      `TrustedUserCAKeys ${userCa}`,
-      'AuthorizedPrincipalsCommand /usr/bin/printf "%%s\\n" %u@prod %u@web-1.prod',
-      "AuthorizedPrincipalsCommandUser nobody",
-    ]);
+    return { sshds: [sshd], targets: [{ host: "web-1", ports: [22], address: `127.0.0.1:${sshd.port}` }] };
   }
 }
