@@ -10,6 +10,7 @@ import type {
 import type { TunnelRegistry } from "../tunnel/registry.ts";
 import { authenticateUser, farewell } from "./authenticate.ts";
 import type { UserAuthDeps, UserIdentity } from "./authenticate.ts";
+import { readTargetWish } from "./forward/target-name.ts";
 import { handleJump } from "./jump.ts";
 import type { JumpDeps } from "./jump.ts";
 import { menuText } from "./menu.ts";
@@ -56,10 +57,14 @@ function serve(connection: SshConnection<UserIdentity>, deps: UserServerDeps): v
   connection.onDirectTcpip((channel) => {
     void handleJump(channel, connection, deps);
   });
+  const wish = readTargetWish(connection.user);
   connection.onSession((asked) => {
-    serveMenu(asked, connection, deps);
+    if (wish.kind === "unreadable") replyAndExit(asked.accept(), UNREADABLE_TARGET, 255);
+    else serveMenu(asked, connection, deps);
   });
 }
+
+const UNREADABLE_TARGET = "A target is written login@host.cluster, or login@host.cluster:port.\n";
 
 /** Shell or command, the answer is the list; the forward form will take its place where a target is named. */
 function serveMenu(
