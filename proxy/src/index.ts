@@ -8,3 +8,4 @@ export type { MountedKeys } from "./mounted-keys.ts";
 export { createProxy } from "./proxy.ts";
 export type { Proxy, ProxyDeps, ProxyPorts } from "./proxy.ts";
 export { loginSessionSealKey, sealLoginSession } from "./signin/login-session-seal.ts";
+export type { TargetEntry, TargetsDocument } from "./ssh/menu.ts";

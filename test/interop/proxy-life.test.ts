@@ -46,7 +46,7 @@ describe("a proxy", () => {
       reason: "certificate-unknown-authority",
       target: "web-1.prod",
     });
-    const again = await world.client().run("proxy", "list");
+    const again = await world.client().run("proxy", "targets");
     assert.equal(again.code, 255);
     await world.audited({ event: "ssh.auth", outcome: "denied", reason: "certificate-unknown-authority" });
     world.rotateUserCa(world.keys.userCa);
@@ -56,7 +56,7 @@ describe("a proxy", () => {
     const session = await hold();
     const ending = world.proxy.shutDown(60_000);
     assert.deepEqual(world.proxy.notReady(), ["shutting down"]);
-    assert.equal((await world.client().run("proxy", "list")).code, 255);
+    assert.equal((await world.client().run("proxy", "targets")).code, 255);
     const seen = session.stdout().length;
     await session.waitFor(new RegExp(`^[^]{${seen + 300}}`), 10_000);
     await session.stop();

@@ -310,7 +310,7 @@ class World implements ProxyWorld {
 
   async reset(): Promise<void> {
     this.#makeObjects();
-    await until("access", async () => (await this.client().run("proxy", "list")).code === 0, {
+    await until("access", async () => (await this.client().run("proxy", "targets")).code === 0, {
       deadlineMs: 10_000,
     });
     await until("a tunnel", () => this.#agents[0]?.notReady().length === 0, {

@@ -32,3 +32,4 @@ export type { Counter, Gauge, Histogram, Metrics, Registry } from "./metrics.ts"
 export { REDACTED, redact } from "./redact.ts";
 export { createCloserStack, onShutdown } from "./shutdown.ts";
 export type { Closer, CloserStack, ShutdownOptions } from "./shutdown.ts";
+export { visibleText } from "./visible-text.ts";

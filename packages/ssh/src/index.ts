@@ -34,8 +34,8 @@ export type { IncomingChannel, NegotiatedAlgorithms, SshPeer } from "./connectio
 export type { SshChannel } from "./channel-stream.ts";
 export { decodeDirectTcpip, encodeDirectTcpip } from "./direct-tcpip.ts";
 export type { DirectTcpipRequest, DirectTcpipTarget } from "./direct-tcpip.ts";
-export { replyAndExit } from "./session.ts";
-export type { PtyRequest, SessionStart, SshSession, WindowSize } from "./session.ts";
+export { answerAndExit, replyAndExit } from "./session.ts";
+export type { PtyRequest, SessionReply, SessionStart, SshSession, WindowSize } from "./session.ts";
 export { spliceChannels, spliceSocket } from "./splice.ts";
 export type { Splice } from "./splice.ts";
 export { TUNNEL_KEEPALIVE, USER_KEEPALIVE } from "./keepalive.ts";

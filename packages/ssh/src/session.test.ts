@@ -7,7 +7,7 @@ import { ChannelStream, streamOf } from "./channel-stream.ts";
 import { openSession } from "./client-session.ts";
 import type { ClientSession, SessionOptions } from "./client-session.ts";
 import type { SshPeer } from "./connection.ts";
-import { createSession, replyAndExit } from "./session.ts";
+import { answerAndExit, createSession, replyAndExit } from "./session.ts";
 import type { SessionStart, SshSession } from "./session.ts";
 
 /** A client's session opened against a server's, without a connection between them. */
@@ -157,6 +157,20 @@ describe("sessions", () => {
       assert.equal(await text(session.channel), want);
       assert.deepEqual(await session.exit, { status: 1 });
     }
+  });
+  it("answerAndExit writes to where the answer belongs, and starts nothing without one", async () => {
+    function serve(server: SshSession): void {
+      answerAndExit(server, (start) =>
+        start.kind === "subsystem" ? undefined : { stderr: `${start.kind}?\n`, status: 2 },
+      );
+    }
+    const session = await sessions(serve, { kind: "exec", command: "x" });
+    const [printed, complained] = await Promise.all([text(session.channel), errorOutput(session)]);
+    assert.deepEqual([printed, complained], ["", "exec?\n"]);
+    assert.deepEqual(await session.exit, { status: 2 });
+    await assert.rejects(sessions(serve, { kind: "subsystem", name: "sftp" }), {
+      code: "SSH_REQUEST_REFUSED",
+    });
   });
 });
 

@@ -183,18 +183,38 @@ export function createSession(stream: ChannelStream): SshSession {
   return new Session(stream);
 }
 
+/** What a session prints before it ends. */
+export interface SessionReply {
+  readonly stdout?: string;
+  readonly stderr?: string;
+  readonly status: number;
+}
+
 /** For a server that only has something to say: whatever is started prints `text` and exits with `status`. */
 export function replyAndExit(session: SshSession, text: string, status: number): void {
+  answerAndExit(session, () => ({ stdout: text, status }));
+}
+
+/** The same with an answer that depends on what is started; undefined refuses to start it. */
+export function answerAndExit(
+  session: SshSession,
+  answer: (start: SessionStart) => SessionReply | undefined,
+): void {
   let pty = false;
   session.onPty(() => {
     pty = true;
     return true;
   });
   session.onEnvironment(() => true);
-  session.onStart(() => {
+  session.onStart((start) => {
+    const reply = answer(start);
+    if (reply === undefined) return false;
+    const { stdout = "", stderr = "", status } = reply;
     // The success reply has to come first; a terminal in raw mode needs the carriage return.
     setImmediate(() => {
-      session.channel.write(pty ? text.replaceAll(/\r?\n/g, "\r\n") : text);
+      const [out, err] = [stdout, stderr].map((text) => (pty ? text.replaceAll(/\r?\n/g, "\r\n") : text));
+      if (out !== "") session.channel.write(out);
+      if (err !== "") session.stderr.write(err);
       session.exit(status);
     });
     return true;

@@ -1,21 +1,15 @@
 /** The SSH port: where people come in with their certificates. */
 import { createSshServer, replyAndExit } from "@teleport-access/ssh";
-import type {
-  HostKey,
-  SessionRequest,
-  SshConnection,
-  SshServer,
-  SshServerLimits,
-} from "@teleport-access/ssh";
+import type { HostKey, SshConnection, SshServer, SshServerLimits } from "@teleport-access/ssh";
 import type { TunnelRegistry } from "../tunnel/registry.ts";
 import { authenticateUser, farewell } from "./authenticate.ts";
 import type { UserAuthDeps, UserIdentity } from "./authenticate.ts";
 import { readTargetWish } from "./forward/target-name.ts";
 import { handleJump } from "./jump.ts";
 import type { JumpDeps } from "./jump.ts";
-import { menuText } from "./menu.ts";
 import { recordRefusedPeer } from "./refused-peers.ts";
 import type { RefusedPeerDeps } from "./refused-peers.ts";
+import { serveMenu } from "./serve-menu.ts";
 
 /** What the port needs. */
 export interface UserServerDeps extends UserAuthDeps, JumpDeps, RefusedPeerDeps {
@@ -65,14 +59,3 @@ function serve(connection: SshConnection<UserIdentity>, deps: UserServerDeps): v
 }
 
 const UNREADABLE_TARGET = "A target is written login@host.cluster, or login@host.cluster:port.\n";
-
-/** Shell or command, the answer is the list; the forward form will take its place where a target is named. */
-function serveMenu(
-  asked: SessionRequest,
-  connection: SshConnection<UserIdentity>,
-  deps: UserServerDeps,
-): void {
-  const world = deps.store.world(deps.clock.now());
-  const text = menuText(connection.identity.user, world, (cluster) => deps.tunnels.announcedTargets(cluster));
-  replyAndExit(asked.accept(), text, 0);
-}
