@@ -12,17 +12,31 @@ fail() { echo "openssh-sid: $1" >&2; exit 1; }
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/teleport-access/openssh-sid
 programs="ssh scp sftp ssh-keygen ssh-agent ssh-add"
-if [[ -x $cache/bin/ssh ]]; then
-  echo "$cache/bin"
-  exit 0
-fi
-
-command -v mmdebstrap >/dev/null || fail "mmdebstrap not found: install it (apt-get install mmdebstrap)"
 case $(dpkg --print-architecture) in
   amd64) triplet=x86_64-linux-gnu loader=ld-linux-x86-64.so.2 ;;
   arm64) triplet=aarch64-linux-gnu loader=ld-linux-aarch64.so.1 ;;
   *) fail "no sid for $(dpkg --print-architecture): run on amd64 or arm64" ;;
 esac
+
+# $1 program below the tree, $2 name, $3 where the tree stands now. --argv0 matters: ssh -J and sshd start themselves by it.
+wrap() {
+  [[ -e $3/tree/$1 ]] || return 0
+  cat >"$3/bin/$2" <<WRAPPER
+#!/bin/sh
+t=$cache/tree
+exec "\$t/usr/lib/$triplet/$loader" --library-path "\$t/usr/lib/$triplet" --argv0 "$cache/bin/$2" "\$t/$1" "\$@"
+WRAPPER
+  chmod 755 "$3/bin/$2"
+}
+
+if [[ -x $cache/bin/ssh ]]; then
+  # What an older run of this file did not know of.
+  [[ -x $cache/bin/ssh-sk-helper ]] || wrap usr/lib/openssh/ssh-sk-helper ssh-sk-helper "$cache"
+  echo "$cache/bin"
+  exit 0
+fi
+
+command -v mmdebstrap >/dev/null || fail "mmdebstrap not found: install it (apt-get install mmdebstrap)"
 mirror=$(sed -n 's/^URIs: *\(.*debian\)\/\{0,1\}$/\1/p; s/^deb \(http[^ ]*debian\)\/\{0,1\} .*/\1/p' \
   /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -1 || true)
 mode=unshare
@@ -39,21 +53,11 @@ mmdebstrap --quiet --mode="$mode" --variant=extract --aptopt='Acquire::Check-Val
   | tar -C "$work/tree" -x --exclude='./dev/*' \
   || fail "cannot get packages from ${mirror:-Debian}: $(tail -1 "$work/log")"
 
-# $1 program below the tree, $2 name. --argv0 matters: ssh -J and sshd start themselves by it.
-wrap() {
-  [[ -e $work/tree/$1 ]] || return 0
-  cat >"$work/bin/$2" <<WRAPPER
-#!/bin/sh
-t=$cache/tree
-exec "\$t/usr/lib/$triplet/$loader" --library-path "\$t/usr/lib/$triplet" --argv0 "$cache/bin/$2" "\$t/$1" "\$@"
-WRAPPER
-  chmod 755 "$work/bin/$2"
-}
-for program in $programs; do wrap "usr/bin/$program" "$program"; done
-wrap usr/sbin/sshd sshd
-wrap usr/lib/openssh/sshd-session sshd-session
-wrap usr/lib/openssh/sshd-auth sshd-auth
-wrap usr/lib/openssh/sftp-server sftp-server
+for program in $programs; do wrap "usr/bin/$program" "$program" "$work"; done
+wrap usr/sbin/sshd sshd "$work"
+for program in sshd-session sshd-auth sftp-server ssh-sk-helper; do
+  wrap "usr/lib/openssh/$program" "$program" "$work"
+done
 
 rm -rf "$cache"
 mv "$work" "$cache"

@@ -102,6 +102,14 @@ test("readPublicKey reads what ssh-keygen writes", async () => {
   assert.ok((await readPublicKey(path)).blob.equals(publicKeyOf(sshKey).blob));
 });
 
+test("readPublicKey reads the key of a security key", async () => {
+  const path = join(newFolder(), "id_ed25519_sk.pub");
+  const line =
+    "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIHaRsNkkgPBQip4qVQPUUjLDC8kIKo0dBNMYcTEzQf9gAAAABHNzaDo=";
+  writeFileSync(path, `${line} alice@laptop\n`);
+  assert.equal(formatPublicKeyLine(await readPublicKey(path)), line);
+});
+
 test("readPublicKey tells a private key, a missing file, a folder and nonsense apart", async () => {
   const folder = newFolder();
   const path = join(folder, "key");

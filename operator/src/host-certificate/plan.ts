@@ -4,7 +4,7 @@
  */
 import type { HostCertificate, TeleportCluster } from "@teleport-access/crd";
 import { parseDuration } from "@teleport-access/daemon";
-import { parsePublicKeyLine, type SshPublicKey } from "@teleport-access/sshcert";
+import { isSecurityKeyType, parsePublicKeyLine, type SshPublicKey } from "@teleport-access/sshcert";
 import { kubeTime } from "@teleport-access/kube";
 import { decideAuthority, rememberAuthority, type AuthorityState } from "../ca/authority.ts";
 import {
@@ -127,20 +127,26 @@ function inspectAuthority(cluster: TeleportCluster, secret: Secret | undefined):
   });
 }
 
+function readGivenKey(line: string): { readonly publicKey: SshPublicKey } | Problem {
+  try {
+    const publicKey = parsePublicKeyLine(line);
+    if (!isSecurityKeyType(publicKey.type)) return { publicKey };
+    const message =
+      "spec.publicKey is a security key's, which signs only when touched; give the server's own host key";
+    return { reason: "InvalidKey", message };
+  } catch {
+    const message =
+      "spec.publicKey is not an OpenSSH public key that is accepted; copy the whole line of the .pub file";
+    return { reason: "InvalidKey", message };
+  }
+}
+
 function readKey({
   certificate,
   secret,
 }: HostCertificateInput): { readonly publicKey: SshPublicKey | undefined } | Problem {
   const { publicKey, secretName } = certificate.spec;
-  if (publicKey !== undefined) {
-    try {
-      return { publicKey: parsePublicKeyLine(publicKey) };
-    } catch {
-      const message =
-        "spec.publicKey is not an OpenSSH public key that is accepted; copy the whole line of the .pub file";
-      return { reason: "InvalidKey", message };
-    }
-  }
+  if (publicKey !== undefined) return readGivenKey(publicKey);
   if (secret === undefined) return { publicKey: undefined };
   if (!isMadeFor(secret, ownerOf("HostCertificate", certificate))) {
     const message = `Secret ${secretName ?? ""} (spec.secretName) exists and was not made for this object; name another`;

@@ -3,7 +3,7 @@
  * comes from, what it would be good for at a target. PROTOCOL.certkeys of OpenSSH
  * names the extensions and options.
  */
-import { optionString, verifyCertificate } from "@teleport-access/sshcert";
+import { optionString, VERIFY_REQUIRED, verifyCertificate } from "@teleport-access/sshcert";
 import type { Certificate } from "@teleport-access/sshcert";
 import type { Permission } from "./grant.ts";
 import type { AccessRefusal } from "./refusal.ts";
@@ -28,7 +28,8 @@ const LIFETIME_SLACK_SECONDS = 300;
 
 /**
  * Whether the certificate is good for `source` in this world: type, authority, signature, window, options.
- * Undefined when it is. The only critical option that the proxy can enforce is source-address.
+ * Undefined when it is. Of the critical options the proxy enforces source-address (below) and verify-required
+ * (where the signature is seen: packages/ssh calls no request proven that lacks it).
  */
 export function refuseCertificate(
   certificate: Certificate,
@@ -39,7 +40,7 @@ export function refuseCertificate(
     type: "user",
     authorities: world.userAuthorities,
     now: new Date(world.now),
-    criticalOptions: ["source-address"],
+    criticalOptions: ["source-address", VERIFY_REQUIRED],
     ...(world.maxCertificateTtlSeconds === undefined
       ? {}
       : { maxLifetimeSeconds: world.maxCertificateTtlSeconds + LIFETIME_SLACK_SECONDS }),

@@ -136,6 +136,11 @@ describe("parseTrust()", () => {
     const parsed = parseTrust({ metadata: METADATA, spec: { publicKeys: [HOST_LINE, "ssh-ed25519 AAAA"] } });
     assert.ok(!parsed.ok);
     assert.match(parsed.reason, /^publicKeys\[1\]: /);
+    const touched =
+      "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIHaRsNkkgPBQip4qVQPUUjLDC8kIKo0dBNMYcTEzQf9gAAAABHNzaDo=";
+    const waiting = parseTrust({ metadata: METADATA, spec: { publicKeys: [touched] } });
+    assert.ok(!waiting.ok);
+    assert.equal(waiting.reason, "publicKeys[0]: a security key's key is no authority");
   });
 });
 

@@ -3,7 +3,7 @@
  * them against the CRD, but the proxy does not stake access on that: an object that does
  * not parse is no grant, no user, no trust, and the reason is logged. Nothing here throws.
  */
-import { fingerprint, parsePublicKeyLine } from "@teleport-access/sshcert";
+import { fingerprint, isSecurityKeyType, parsePublicKeyLine } from "@teleport-access/sshcert";
 import type { SshPublicKey } from "@teleport-access/sshcert";
 import { durationSeconds } from "./durations.ts";
 import { DEFAULT_PERMISSIONS, PERMISSIONS } from "./grant.ts";
@@ -156,13 +156,20 @@ function staleOf(spec: Fields): StaleAllowance | undefined {
 
 function keysOf(lines: readonly string[]): readonly SshPublicKey[] {
   return lines.map((line, index) => {
-    try {
-      return parsePublicKeyLine(line);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new Unreadable(`publicKeys[${index}]: ${why}`, { cause: error });
-    }
+    const key = keyOf(line, index);
+    if (isSecurityKeyType(key.type))
+      throw new Unreadable(`publicKeys[${index}]: a security key's key is no authority`);
+    return key;
   });
+}
+
+function keyOf(line: string, index: number): SshPublicKey {
+  try {
+    return parsePublicKeyLine(line);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Unreadable(`publicKeys[${index}]: ${why}`, { cause: error });
+  }
 }
 
 function quote(text: string): string {

@@ -25,8 +25,16 @@ export const MACS: readonly string[] = ["hmac-sha2-256-etm@openssh.com", "hmac-s
 export const COMPRESSIONS: readonly string[] = ["none"];
 
 /** RFC 8308: the signatures we take from clients. SHA-1 never. */
-export const SERVER_SIGNATURE_ALGORITHMS =
-  "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256";
+export const SERVER_SIGNATURE_ALGORITHMS: string = [
+  "ssh-ed25519",
+  "sk-ssh-ed25519@openssh.com",
+  "ecdsa-sha2-nistp256",
+  "ecdsa-sha2-nistp384",
+  "ecdsa-sha2-nistp521",
+  "sk-ecdsa-sha2-nistp256@openssh.com",
+  "rsa-sha2-512",
+  "rsa-sha2-256",
+].join(",");
 
 /** draft-miller-sshm-strict-kex: immune to prefix truncation (Terrapin). */
 export const STRICT_KEX_SERVER = "kex-strict-s-v00@openssh.com";

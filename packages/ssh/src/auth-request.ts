@@ -4,18 +4,26 @@
  * `proven` is true only when packages/sshcert verified the signature, over this
  * session, with exactly the algorithm that the key's name implies. Nothing is
  * remembered from one request for another: the last key offered is not the key
- * that signed (CVE-2024-45337).
+ * that signed (CVE-2024-45337). What only the signature shows, a security key's
+ * touch and PIN, is judged here too.
  */
 import {
   CERTIFICATE_ALGORITHMS,
+  checkSignature,
   parseCertificate,
   parsePublicKey,
   signatureAlgorithmsFor,
   SshReader,
   SshWriter,
-  verifySignature,
+  VERIFY_REQUIRED,
 } from "@teleport-access/sshcert";
-import type { Certificate, SignatureAlgorithm, SshPublicKey } from "@teleport-access/sshcert";
+import type {
+  Certificate,
+  SecurityKeyFacts,
+  SignatureAlgorithm,
+  SignatureVerdict,
+  SshPublicKey,
+} from "@teleport-access/sshcert";
 
 import { MAX_NAME_BYTES, MAX_TEXT_BYTES, MAX_USER_BYTES } from "./limits.ts";
 
@@ -38,6 +46,8 @@ export interface AuthRequest {
   readonly key?: OfferedKey;
   /** The peer has signed for `key`. False: it only asks whether signing would be worth it. */
   readonly proven: boolean;
+  /** What the security key said that signed, when one did. */
+  readonly securityKey?: SecurityKeyFacts;
 }
 
 export interface ParsedRequest {
@@ -51,8 +61,16 @@ export interface PublicKeyRequest {
   readonly key: OfferedKey;
   readonly blob: Buffer;
   /** Undefined: no signature was sent. */
-  readonly signatureValid: boolean | undefined;
+  readonly proof: Proof | undefined;
 }
+
+/** Why a signature proves nothing. `not-verified`: the certificate asks for PIN or finger, and neither was given. */
+export type ProofRefusal = "bad-signature" | "not-touched" | "not-verified";
+
+/** Whether the peer holds the key. */
+export type Proof =
+  | { readonly good: true; readonly securityKey?: SecurityKeyFacts }
+  | { readonly good: false; readonly reason: ProofRefusal };
 
 const METHODS: readonly string[] = ["none", "publickey", "password", "keyboard-interactive", "hostbased"];
 
@@ -80,10 +98,9 @@ function parsePublicKeyRequest(
   const signature = signed ? reader.string(MAX_TEXT_BYTES) : undefined;
   reader.end();
   const [key, verification] = classify(algorithm, blob);
-  if (signature === undefined) return { key, blob, signatureValid: undefined };
+  if (signature === undefined) return { key, blob, proof: undefined };
   const data = new SshWriter().string(sessionId()).raw(covered).done();
-  const signatureValid = verification !== undefined && proves(verification, data, signature);
-  return { key, blob, signatureValid };
+  return { key, blob, proof: prove(key, verification, data, signature) };
 }
 
 interface Verification {
@@ -91,13 +108,35 @@ interface Verification {
   readonly signature: SignatureAlgorithm;
 }
 
-function proves({ publicKey, signature: algorithm }: Verification, data: Buffer, signature: Buffer): boolean {
+function prove(
+  key: OfferedKey,
+  verification: Verification | undefined,
+  data: Buffer,
+  signature: Buffer,
+): Proof {
+  if (verification === undefined) return { good: false, reason: "bad-signature" };
+  const verdict = check(verification, data, signature);
+  // Of an ordinary key nobody knows whether its owner was there: it never meets the option.
+  if (verdict.good && asksForVerification(key) && verdict.securityKey?.userVerified !== true)
+    return { good: false, reason: "not-verified" };
+  return verdict;
+}
+
+function check(
+  { publicKey, signature: algorithm }: Verification,
+  data: Buffer,
+  signature: Buffer,
+): SignatureVerdict {
   try {
     // The one answer that lets people in. It is node:crypto's boolean, never ssh2's truthy Error.
-    return verifySignature(publicKey, data, signature, [algorithm]);
+    return checkSignature(publicKey, data, signature, [algorithm]);
   } catch {
-    return false;
+    return { good: false, reason: "bad-signature" };
   }
+}
+
+function asksForVerification(key: OfferedKey): boolean {
+  return key.kind === "certificate" && key.certificate.criticalOptions.has(VERIFY_REQUIRED);
 }
 
 /** What kind of key this is, and which one signature algorithm would prove it. */

@@ -8,7 +8,7 @@
 import { SshReader, SshWriter } from "@teleport-access/sshcert";
 
 import { parseAuthRequest } from "./auth-request.ts";
-import type { AuthRequest, ParsedRequest, PublicKeyRequest } from "./auth-request.ts";
+import type { AuthRequest, ParsedRequest, ProofRefusal, PublicKeyRequest } from "./auth-request.ts";
 import { SshError } from "./errors.ts";
 import { MAX_TEXT_BYTES } from "./limits.ts";
 import { DISCONNECT, MSG } from "./messages.ts";
@@ -28,7 +28,7 @@ export type AuthVerdict<I> =
   | { readonly accept: false }
   | { readonly accept: "challenge"; readonly identity: I; readonly challenge: AuthChallenge };
 
-export type AuthRefusal = "bad-signature" | "too-many-tries" | "challenge-failed";
+export type AuthRefusal = ProofRefusal | "too-many-tries" | "challenge-failed";
 
 export interface AuthServerOptions<I> {
   readonly transport: Transport;
@@ -142,8 +142,8 @@ export class AuthServer<I> {
     const { publicKey } = request;
     // A new request gives up a challenge: both factors have to be of one attempt.
     this.#challenge = undefined;
-    if (publicKey?.signatureValid === false) {
-      this.#options.refused("bad-signature", request.user);
+    if (publicKey?.proof?.good === false) {
+      this.#options.refused(publicKey.proof.reason, request.user);
       this.#fail(request.method);
       return;
     }
@@ -154,8 +154,12 @@ export class AuthServer<I> {
 
   #question({ user, method, publicKey }: ParsedRequest): AuthRequest {
     const { remoteAddress, remotePort } = this.#options;
-    const base = { user, remoteAddress, remotePort, method, proven: publicKey?.signatureValid === true };
-    return publicKey === undefined ? base : { ...base, key: publicKey.key };
+    const proof = publicKey?.proof;
+    const base = { user, remoteAddress, remotePort, method, proven: proof?.good === true };
+    if (publicKey === undefined) return base;
+    const { key } = publicKey;
+    if (proof?.good !== true || proof.securityKey === undefined) return { ...base, key };
+    return { ...base, key, securityKey: proof.securityKey };
   }
 
   /** Asks the program; a decision that fails is a refusal. */
@@ -209,7 +213,7 @@ export class AuthServer<I> {
   #answer(request: ParsedRequest, publicKey: PublicKeyRequest | undefined, verdict: AuthVerdict<I>): void {
     if (publicKey === undefined || verdict.accept === false || publicKey.key.kind === "unsupported") {
       this.#fail(request.method);
-    } else if (publicKey.signatureValid !== true) {
+    } else if (publicKey.proof?.good !== true) {
       const { algorithm } = publicKey.key;
       this.#send(new SshWriter().u8(MSG.USERAUTH_60).string(algorithm).string(publicKey.blob));
     } else if (verdict.accept === "challenge") {

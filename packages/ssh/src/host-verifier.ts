@@ -7,6 +7,7 @@ import {
   fingerprint,
   parseCertificate,
   parsePublicKey,
+  isSecurityKeyType,
   signatureAlgorithmsFor,
   verifyCertificate,
   verifySignature,
@@ -22,6 +23,11 @@ export type HostTrust =
 
 type Judgement = { readonly key: SshPublicKey } | { readonly refused: string };
 
+/** A host whose key is in a security key would wait for a touch at each connection: there are none. */
+const HOST_CERTIFICATES: readonly string[] = [...CERTIFICATE_ALGORITHMS]
+  .filter(([, { signature }]) => !isSecurityKeyType(signature))
+  .map(([name]) => name);
+
 export class HostVerifier {
   readonly #trust: HostTrust;
   readonly #now: () => number;
@@ -36,7 +42,7 @@ export class HostVerifier {
 
   /** The algorithms to ask the server for: only those that can be accepted. */
   algorithms(): readonly string[] {
-    if (!("pins" in this.#trust)) return [...CERTIFICATE_ALGORITHMS.keys()];
+    if (!("pins" in this.#trust)) return HOST_CERTIFICATES;
     const types = new Set(this.#trust.pins.map((pin) => pin.type));
     return [...types].flatMap((type) => signatureAlgorithmsFor(type));
   }

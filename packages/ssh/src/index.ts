@@ -13,7 +13,7 @@ export type { OpenRefusal, SshErrorCode } from "./errors.ts";
 export { CHANNEL_WINDOW, GOODBYE_MS, TUNNEL_LIMITS, USER_LIMITS } from "./limits.ts";
 export type { SshServerLimits } from "./limits.ts";
 export type { HostKey } from "./key-exchange.ts";
-export type { AuthMethod, AuthRequest, OfferedKey } from "./auth-request.ts";
+export type { AuthMethod, AuthRequest, OfferedKey, ProofRefusal } from "./auth-request.ts";
 export type { AuthChallenge, AuthVerdict } from "./auth-server.ts";
 export { createSshServer } from "./server.ts";
 export type {

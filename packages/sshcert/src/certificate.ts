@@ -6,7 +6,7 @@
  * be sorted and unique, names must be text, nothing may follow the signature.
  */
 import { SshFormatError, SshReader } from "./bytes.ts";
-import { formatLine, isKeyType, parseLine, readKeyFields } from "./key.ts";
+import { formatLine, isSoftwareKeyType, KEY_TYPES, parseLine, readKeyFields } from "./key.ts";
 import type { KeyType, SshPublicKey } from "./key.ts";
 import type { SignatureAlgorithm } from "./signature.ts";
 
@@ -42,7 +42,17 @@ export interface CertificateAlgorithm {
   readonly signature: SignatureAlgorithm;
 }
 
-export const CERTIFICATE_SUFFIX = "-cert-v01@openssh.com";
+/** The type name of a certificate for a key or algorithm of this name: `sk-…@openssh.com` becomes `sk-…-cert-v01@openssh.com`. */
+export function certificateName(name: KeyType | SignatureAlgorithm): string {
+  return `${name.replace(/@openssh\.com$/, "")}-cert-v01@openssh.com`;
+}
+
+const KEY_TYPE_OF: ReadonlyMap<string, KeyType> = new Map(
+  KEY_TYPES.map((type) => [certificateName(type), type] as const),
+);
+
+/** The critical option that asks a security key for PIN or finger; a touch alone does not do. */
+export const VERIFY_REQUIRED = "verify-required";
 
 /** OpenSSH refuses certificates with more (SSHKEY_CERT_MAX_PRINCIPALS). */
 export const MAX_PRINCIPALS = 256;
@@ -69,17 +79,18 @@ export const CERTIFICATE_ALGORITHMS: ReadonlyMap<string, CertificateAlgorithm> =
   certificateAlgorithm("ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521"),
   certificateAlgorithm("rsa-sha2-512", "ssh-rsa"),
   certificateAlgorithm("rsa-sha2-256", "ssh-rsa"),
+  certificateAlgorithm("sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519@openssh.com"),
+  certificateAlgorithm("sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"),
 ]);
 
 function certificateAlgorithm(signature: SignatureAlgorithm, key: KeyType): [string, CertificateAlgorithm] {
-  return [signature + CERTIFICATE_SUFFIX, { blobType: key + CERTIFICATE_SUFFIX, signature }];
+  return [certificateName(signature), { blobType: certificateName(key), signature }];
 }
 
 function keyTypeOf(certType: string): KeyType {
-  if (!certType.endsWith(CERTIFICATE_SUFFIX)) throw new SshFormatError("not a certificate");
-  // `rsa-sha2-512-cert-v01@openssh.com` names an algorithm, never a blob: isKeyType refuses it.
-  const type = certType.slice(0, -CERTIFICATE_SUFFIX.length);
-  if (!isKeyType(type)) throw new SshFormatError("not a certificate of a supported key type");
+  // `rsa-sha2-512-cert-v01@openssh.com` names an algorithm, never a blob: it is not in the map.
+  const type = KEY_TYPE_OF.get(certType);
+  if (type === undefined) throw new SshFormatError("not a certificate of a supported key type");
   return type;
 }
 
@@ -120,10 +131,11 @@ function readType(reader: SshReader): CertificateType {
 /**
  * The authority must be a plain key. A certificate in its place would make a
  * chain, which OpenSSH does not know, and reading it would recurse (CVE-2025-49825).
+ * Nor a security key: an authority that waits for a touch signs nothing by itself.
  */
 function readAuthority(reader: SshReader): Buffer {
   const blob = reader.string(MAX_CA_BYTES);
-  if (!isKeyType(new SshReader(blob).text(64)))
+  if (!isSoftwareKeyType(new SshReader(blob).text(64)))
     throw new SshFormatError("not signed by a plain key of a supported type");
   return blob;
 }

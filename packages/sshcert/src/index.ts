@@ -9,6 +9,7 @@ export { SshFormatError, SshReader, SshWriter } from "./bytes.ts";
 export {
   fingerprint,
   formatPublicKeyLine,
+  isSecurityKeyType,
   KEY_TYPES,
   MAX_RSA_BITS,
   MIN_RSA_BITS,
@@ -16,11 +17,17 @@ export {
   parsePublicKeyLine,
   publicKeyOf,
 } from "./key.ts";
-export type { KeyType, SshPublicKey } from "./key.ts";
+export type { KeyType, SecurityKeyType, SshPublicKey } from "./key.ts";
 export { formatOpenSshPrivateKey, formatPkcs8, generatePrivateKey, parsePrivateKey } from "./private-key.ts";
 export type { KeyAlgorithm } from "./private-key.ts";
-export { rawSignature, signatureAlgorithmsFor, signData, verifySignature } from "./signature.ts";
-export type { SignatureAlgorithm } from "./signature.ts";
+export {
+  checkSignature,
+  rawSignature,
+  signatureAlgorithmsFor,
+  signData,
+  verifySignature,
+} from "./signature.ts";
+export type { SecurityKeyFacts, SignatureAlgorithm, SignatureVerdict } from "./signature.ts";
 export {
   CERTIFICATE_ALGORITHMS,
   formatCertificateLine,
@@ -28,6 +35,7 @@ export {
   optionString,
   parseCertificate,
   parseCertificateLine,
+  VERIFY_REQUIRED,
 } from "./certificate.ts";
 export type { Certificate, CertificateAlgorithm, CertificateType } from "./certificate.ts";
 export { dateOfSeconds, FOREVER, secondsOfDate, validityAt } from "./validity.ts";

@@ -1,5 +1,5 @@
 /**
- * Public keys as OpenSSH writes them (RFC 4253, section 6.6; RFC 5656; RFC 8709).
+ * Public keys as OpenSSH writes them (RFC 4253, section 6.6; RFC 5656; RFC 8709; PROTOCOL.u2f).
  *
  * This file only says which keys there are. What a key may sign is in
  * signature.ts; a certificate is not a key here, so it can never be an authority.
@@ -9,22 +9,38 @@ import type { JsonWebKey, KeyObject } from "node:crypto";
 
 import { bitLength, SshFormatError, SshReader, SshWriter } from "./bytes.ts";
 
-/** The key types we know. DSA and SHA-1 signatures have no name here. */
-export type KeyType =
+/** Keys whose private half a program can hold: the only ones that hosts and authorities have. DSA has no name here. */
+export type SoftwareKeyType =
   "ssh-ed25519" | "ecdsa-sha2-nistp256" | "ecdsa-sha2-nistp384" | "ecdsa-sha2-nistp521" | "ssh-rsa";
 
-export const KEY_TYPES: readonly KeyType[] = [
+/** Keys inside a FIDO security key, which signs when its owner touches it. */
+export type SecurityKeyType = "sk-ssh-ed25519@openssh.com" | "sk-ecdsa-sha2-nistp256@openssh.com";
+
+/** The key types we know. */
+export type KeyType = SoftwareKeyType | SecurityKeyType;
+
+const SOFTWARE_KEY_TYPES: readonly SoftwareKeyType[] = [
   "ssh-ed25519",
   "ecdsa-sha2-nistp256",
   "ecdsa-sha2-nistp384",
   "ecdsa-sha2-nistp521",
   "ssh-rsa",
 ];
+const SECURITY_KEY_TYPES: readonly SecurityKeyType[] = [
+  "sk-ssh-ed25519@openssh.com",
+  "sk-ecdsa-sha2-nistp256@openssh.com",
+];
+
+export const KEY_TYPES: readonly KeyType[] = [...SOFTWARE_KEY_TYPES, ...SECURITY_KEY_TYPES];
 
 /** sshd's RequiredRSASize is 1024; NIST SP 800-131A forbids below 2048. */
 export const MIN_RSA_BITS = 2048;
 /** The largest size that costs less than a millisecond to check; a 16k-bit key is an attack on our CPU. */
 export const MAX_RSA_BITS = 8192;
+/** `ssh-keygen` makes keys for "ssh:" or "ssh:name"; a WebAuthn key of a website is not for SSH. */
+const APPLICATION = /^ssh:[\x20-\x7e]*$/;
+/** A relying party's id is a DNS name; "ssh:" and such a name fit. */
+const MAX_APPLICATION_BYTES = 256;
 /** Public exponents are 65537 in practice; 64 bits leave room for the odd ones and bound the work. */
 const MAX_RSA_EXPONENT_BITS = 64;
 
@@ -33,6 +49,8 @@ export interface SshPublicKey {
   readonly type: KeyType;
   /** The key in wire format: our own copy, canonical. */
   readonly blob: Buffer;
+  /** What a security key was told that it signs for, e.g. `ssh:`; its signatures cover it. Other keys have none. */
+  readonly application?: string;
   /**
    * The key for node:crypto, made on first use: importing costs 10 to 90 µs and
    * most keys of refused requests are never used.
@@ -49,15 +67,17 @@ export interface Curve {
   readonly size: number;
 }
 
+const P256: Curve = { ssh: "nistp256", jwk: "P-256", hash: "sha256", size: 32 };
+
 const CURVES: ReadonlyMap<KeyType, Curve> = new Map([
-  ["ecdsa-sha2-nistp256", { ssh: "nistp256", jwk: "P-256", hash: "sha256", size: 32 }],
+  ["ecdsa-sha2-nistp256", P256],
   ["ecdsa-sha2-nistp384", { ssh: "nistp384", jwk: "P-384", hash: "sha384", size: 48 }],
   ["ecdsa-sha2-nistp521", { ssh: "nistp521", jwk: "P-521", hash: "sha512", size: 66 }],
 ]);
 
 /** The curve of an ECDSA key type. @throws SshFormatError for the other types. */
 export function curveOf(type: KeyType): Curve {
-  const curve = CURVES.get(type);
+  const curve = type === "sk-ecdsa-sha2-nistp256@openssh.com" ? P256 : CURVES.get(type);
   if (curve === undefined) throw new SshFormatError(`${type} has no curve`);
   return curve;
 }
@@ -65,13 +85,15 @@ export function curveOf(type: KeyType): Curve {
 class LazyPublicKey implements SshPublicKey {
   readonly type: KeyType;
   readonly blob: Buffer;
+  declare readonly application?: string;
   readonly #make: () => KeyObject;
   #keyObject: KeyObject | undefined;
 
-  constructor(type: KeyType, blob: Buffer, make: () => KeyObject) {
+  constructor(type: KeyType, blob: Buffer, make: () => KeyObject, application?: string) {
     this.type = type;
     this.blob = blob;
     this.#make = make;
+    if (application !== undefined) this.application = application;
   }
 
   get keyObject(): KeyObject {
@@ -99,15 +121,31 @@ export function isKeyType(name: string): name is KeyType {
   return (KEY_TYPES as readonly string[]).includes(name);
 }
 
-function readEd25519(reader: SshReader): SshPublicKey {
+/** Whether a program can hold the private half: what an authority's and a host's key must be. */
+export function isSoftwareKeyType(name: string): name is SoftwareKeyType {
+  return (SOFTWARE_KEY_TYPES as readonly string[]).includes(name);
+}
+
+/** Whether the private half is in a FIDO security key. */
+export function isSecurityKeyType(name: string): name is SecurityKeyType {
+  return (SECURITY_KEY_TYPES as readonly string[]).includes(name);
+}
+
+function readApplication(type: KeyType, reader: SshReader): string | undefined {
+  if (!isSecurityKeyType(type)) return undefined;
+  const application = reader.text(MAX_APPLICATION_BYTES);
+  if (!APPLICATION.test(application)) throw new SshFormatError("not a security key's key for SSH");
+  return application;
+}
+
+function readEd25519(type: KeyType, reader: SshReader): SshPublicKey {
   const point = reader.string();
   if (point.length !== 32) throw new SshFormatError("an Ed25519 key has 32 bytes");
-  const blob = new SshWriter().string("ssh-ed25519").string(point).done();
-  return new LazyPublicKey(
-    "ssh-ed25519",
-    blob,
-    importer({ kty: "OKP", crv: "Ed25519", x: base64url(point) }),
-  );
+  const application = readApplication(type, reader);
+  const blob = new SshWriter().string(type).string(point);
+  if (application !== undefined) blob.string(application);
+  const make = importer({ kty: "OKP", crv: "Ed25519", x: base64url(point) });
+  return new LazyPublicKey(type, blob.done(), make, application);
 }
 
 function readRsa(reader: SshReader): SshPublicKey {
@@ -130,17 +168,21 @@ function readEcdsa(type: KeyType, reader: SshReader): SshPublicKey {
   // 0x04: uncompressed, the only form of RFC 5656, section 3.1 that OpenSSH takes.
   if (point.length !== 1 + 2 * curve.size || point[0] !== 4)
     throw new SshFormatError("not a point of the curve");
-  const blob = new SshWriter().string(type).string(curve.ssh).string(point).done();
+  const application = readApplication(type, reader);
+  const blob = new SshWriter().string(type).string(curve.ssh).string(point);
+  if (application !== undefined) blob.string(application);
   const x = base64url(point.subarray(1, 1 + curve.size));
   const y = base64url(point.subarray(1 + curve.size));
-  return new LazyPublicKey(type, blob, importer({ kty: "EC", crv: curve.jwk, x, y }));
+  const make = importer({ kty: "EC", crv: curve.jwk, x, y });
+  return new LazyPublicKey(type, blob.done(), make, application);
 }
 
 /** Reads the fields of a key after its type name (and, in a certificate, after the nonce). */
 export function readKeyFields(type: KeyType, reader: SshReader): SshPublicKey {
   switch (type) {
     case "ssh-ed25519":
-      return readEd25519(reader);
+    case "sk-ssh-ed25519@openssh.com":
+      return readEd25519(type, reader);
     case "ssh-rsa":
       return readRsa(reader);
     default:

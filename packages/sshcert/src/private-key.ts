@@ -8,7 +8,7 @@ import { createPrivateKey, generateKeyPairSync, randomBytes } from "node:crypto"
 import type { JsonWebKey, KeyObject } from "node:crypto";
 
 import { SshFormatError, SshReader, SshWriter } from "./bytes.ts";
-import { curveOf, isKeyType, parsePublicKey, publicKeyOf } from "./key.ts";
+import { curveOf, isSoftwareKeyType, parsePublicKey, publicKeyOf } from "./key.ts";
 import type { KeyType } from "./key.ts";
 
 /** The names that the CRDs use. */
@@ -85,7 +85,7 @@ function readPrivateSection(section: Buffer): KeyObject {
   // Two equal numbers tell a wrong passphrase; without one they only show damage.
   if (reader.u32() !== reader.u32()) throw new SshFormatError("the private key is damaged");
   const type = reader.text(64);
-  if (!isKeyType(type)) throw new SshFormatError("not a key of a supported type");
+  if (!isSoftwareKeyType(type)) throw new SshFormatError("not a key of a supported type");
   const jwk = readJwk(type, reader);
   reader.text();
   for (let expected = 1; reader.left > 0; expected++) {

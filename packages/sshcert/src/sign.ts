@@ -9,9 +9,9 @@ import { randomBytes } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 
 import { bitLength, SshReader, SshWriter } from "./bytes.ts";
-import { CERTIFICATE_SUFFIX, MAX_PRINCIPALS, parseCertificate } from "./certificate.ts";
+import { certificateName, MAX_PRINCIPALS, parseCertificate } from "./certificate.ts";
 import type { Certificate, CertificateType } from "./certificate.ts";
-import { publicKeyOf } from "./key.ts";
+import { isSecurityKeyType, publicKeyOf } from "./key.ts";
 import type { SshPublicKey } from "./key.ts";
 import { signatureAlgorithmsFor, signData } from "./signature.ts";
 import { secondsOfDate } from "./validity.ts";
@@ -27,7 +27,8 @@ export type IssueRefusal =
   | "bad-option"
   | "bad-validity"
   | "bad-serial"
-  | "weak-key";
+  | "weak-key"
+  | "host-security-key";
 
 /** A certificate that must not exist was asked for; `reason` says which rule it breaks. */
 export class IssueError extends Error {
@@ -75,7 +76,7 @@ export function issueCertificate(caKey: KeyObject, request: CertificateRequest):
   const [algorithm] = signatureAlgorithmsFor(authority.type);
   if (algorithm === undefined) throw new IssueError("weak-key", "the authority has no signature algorithm");
   const toBeSigned = new SshWriter()
-    .string(request.publicKey.type + CERTIFICATE_SUFFIX)
+    .string(certificateName(request.publicKey.type))
     .string(random(32))
     .raw(keyFields(request.publicKey))
     .u64(request.serial ?? randomSerial(random))
@@ -116,7 +117,7 @@ function checkRequest(request: CertificateRequest): void {
   checkWindow(request);
   checkOptions(request.criticalOptions ?? {});
   checkOptions(request.extensions ?? {});
-  checkSubject(request.publicKey);
+  checkSubject(request);
 }
 
 /** A comma made two names of one in OpenSSH before 10.3 (CVE-2026-35414); `*` and `?` match in host names. */
@@ -145,7 +146,10 @@ function checkOptions(options: Readonly<Record<string, string>>): void {
   }
 }
 
-function checkSubject(key: SshPublicKey): void {
+function checkSubject({ type, publicKey: key }: CertificateRequest): void {
+  if (type === "host" && isSecurityKeyType(key.type)) {
+    throw new IssueError("host-security-key", "a host has nobody at hand to touch its security key");
+  }
   if (key.type !== "ssh-rsa") return;
   const reader = new SshReader(keyFields(key));
   reader.mpint();

@@ -20,6 +20,8 @@ export * from "./objects.ts";
 export * from "./person-machine.ts";
 export * from "./person.ts";
 export * from "./revocation.ts";
+export * from "./security-key-provider.ts";
+export * from "./security-key.ts";
 export * from "./ssh-client.ts";
 export * from "./totp.ts";
 export * from "./until.ts";

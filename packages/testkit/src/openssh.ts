@@ -33,6 +33,8 @@ export interface OpenSsh {
   program(name: OpenSshProgram): string;
   /** sshd_config lines that this installation needs to run from its place. */
   readonly sshdConfig: readonly string[];
+  /** What ssh needs in its environment to use security keys from its place. */
+  readonly securityKeyEnv: Readonly<Record<string, string>>;
 }
 
 export interface OpenSshMatrix {
@@ -58,7 +60,7 @@ function systemOpenSsh(): OpenSsh | string {
     return path.join(folder, name);
   }
   try {
-    return { version: versionOf(program("ssh")), program, sshdConfig: [] };
+    return { version: versionOf(program("ssh")), program, sshdConfig: [], securityKeyEnv: {} };
   } catch (error) {
     return String(error);
   }
@@ -73,6 +75,7 @@ function sidOpenSsh(): OpenSsh | string {
       version: versionOf(path.join(folder, "ssh")),
       program: (name) => path.join(folder, name),
       sshdConfig: [...sshdConfig, "PerSourcePenalties no"],
+      securityKeyEnv: { SSH_SK_HELPER: `${folder}/ssh-sk-helper` },
     };
   } catch (error) {
     const { stderr } = error as { stderr?: unknown };

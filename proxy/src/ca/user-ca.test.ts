@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { decide, loginSessionOf } from "@teleport-access/access";
-import { generatePrivateKey, publicKeyOf } from "@teleport-access/sshcert";
+import { generatePrivateKey, parsePublicKeyLine, publicKeyOf } from "@teleport-access/sshcert";
 import type { Certificate } from "@teleport-access/sshcert";
 import type { Fixture } from "../world-fixture.test.ts";
 import {
@@ -142,6 +142,21 @@ describe("UserCa.issue()", () => {
       assert.deepEqual(issue(fixture), { issued: false, reason: want });
     });
   }
+
+  test("UserCa.issue() certifies a security key, and never lets it go untouched", () => {
+    const line =
+      "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIHaRsNkkgPBQip4qVQPUUjLDC8kIKo0dBNMYcTEzQf9gAAAABHNzaDo=";
+    const publicKey = parsePublicKeyLine(line);
+    const answer = createCa(createFixture()).issue({
+      user: "alice",
+      publicKey,
+      loginSession: "s-alice",
+      now: NOW,
+    });
+    assert.ok(answer.issued);
+    assert.equal(answer.certificate.certType, "sk-ssh-ed25519-cert-v01@openssh.com");
+    assert.equal(answer.certificate.extensions.has("no-touch-required"), false);
+  });
 
   test("UserCa.issue() refuses a weak key with a reason", async () => {
     const { generateKeyPairSync } = await import("node:crypto");

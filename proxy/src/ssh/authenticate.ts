@@ -80,8 +80,13 @@ function lineOf(request: AuthRequest): Pick<AuditEvent, "event" | "client"> & Pa
   if (request.key?.kind !== "certificate") return base;
   const { certificate } = request.key;
   const loginSession = loginSessionOf(certificate);
+  const { securityKey } = request;
   return {
     ...base,
+    // A counter that goes back tells of a copied key; proxies keep none, the log does.
+    ...(securityKey === undefined
+      ? {}
+      : { detail: { keyVerifiedUser: securityKey.userVerified, keyCounter: securityKey.counter } }),
     // Until the certificate is found good this is a claim; the certificate field says whose.
     user: certificate.keyId,
     certificate: certificateFields(certificate),
