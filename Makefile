@@ -57,6 +57,10 @@ interop: $(PROGRAMS) ## our proxy and agent against stock OpenSSH
 e2e: $(PROGRAMS) ## the whole product on a local Kubernetes of its own
 	@npm run --silent e2e
 
+.PHONY: bench
+bench: $(PROGRAMS) ## the benchmarks, peers in the same run; NAME=b1 for one, QUICK=1 for a short look
+	@node --conditions=source bench/main.ts $(NAME)
+
 .PHONY: format
 format: $(DEPS) ## writes the format that `make check` asks for
 	@prettier --log-level warn --write .

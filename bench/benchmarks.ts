@@ -1,0 +1,21 @@
+/** Every benchmark by the name that `make bench NAME=…` takes. */
+import { throughputReport } from "./b1-throughput/run.ts";
+import { runTransfers } from "./b1-throughput/transfers.ts";
+import type { AllTransfers } from "./b1-throughput/transfers.ts";
+import { relayCpuReport } from "./b2-relay-cpu/run.ts";
+import type { RunOptions } from "./lab/setting.ts";
+import type { Report } from "./measure/report.ts";
+
+export type Benchmark = (options: RunOptions) => Promise<Report>;
+
+/** B1 and B2 look at the same transfers from two sides. */
+let transfers: Promise<AllTransfers> | undefined;
+function sharedTransfers(options: RunOptions): Promise<AllTransfers> {
+  transfers ??= runTransfers(options);
+  return transfers;
+}
+
+export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  b1: async (options) => throughputReport(await sharedTransfers(options)),
+  b2: async (options) => relayCpuReport(await sharedTransfers(options)),
+};

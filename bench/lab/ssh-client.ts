@@ -1,0 +1,124 @@
+/**
+ * The stock client: one ssh_config with every way to the target, and the acts that
+ * benchmarks time. It asks nobody and reads no file but those given.
+ */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import type { OpenSsh } from "@teleport-access/testkit";
+import type { CpuGroup } from "../measure/cpu.ts";
+import { CLUSTER, publicLine, TARGET, writeBelow, writeIdentity } from "./estate.ts";
+import type { Estate } from "./estate.ts";
+import { LOGIN } from "./sandbox.ts";
+
+/** One name in the ssh_config. */
+export interface Way {
+  readonly host: string;
+  readonly port: number;
+  /** The name of the way to jump through. */
+  readonly jump?: string;
+  /** Whether the target answers here, or a jump host. */
+  readonly target: boolean;
+}
+
+export interface ClientOptions {
+  readonly name: string;
+  readonly openSsh: OpenSsh;
+  readonly estate: Estate;
+  readonly group: CpuGroup;
+  readonly ways: readonly Way[];
+  /** For all hops, best first; where a hop does not offer the first, the next counts. */
+  readonly ciphers: string;
+}
+
+export interface BenchClient {
+  /** Runs a command over a way to its end; rejects with what ssh said when it failed. */
+  run(way: string, command: string): Promise<void>;
+  /** Moves bytes to this end. */
+  download(way: string, bytes: number): Promise<void>;
+  upload(way: string, bytes: number): Promise<void>;
+  /** Starts a session and leaves it running. */
+  start(way: string, args: readonly string[]): ChildProcess;
+  /** The command line of a way, for other programs. */
+  commandLine(way: string): readonly string[];
+}
+
+const LONGEST_MS = 180_000;
+
+export function createBenchClient(options: ClientOptions): BenchClient {
+  const { openSsh, group } = options;
+  const base = [openSsh.program("ssh"), "-F", writeConfig(options)];
+  function start(command: string, args: readonly string[], stdin: "ignore" | "pipe"): ChildProcess {
+    const [program, wrapped] = group.wrap(command, args);
+    const child = spawn(program, wrapped, {
+      stdio: [stdin, stdin === "pipe" ? "pipe" : "ignore", "pipe"],
+      env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", LANG: "C" },
+    });
+    if (child.pid !== undefined) group.add(child.pid);
+    return child;
+  }
+  async function finish(command: string, ...args: readonly string[]): Promise<void> {
+    await ended(start(command, args, "ignore"), args.slice(-2).join(" "));
+  }
+  return {
+    run: (way, command) => finish(...head(base), way, command),
+    download: (way, bytes) => finish(...head(base), way, `head -c ${bytes} /dev/zero`),
+    upload: (way, bytes) =>
+      finish("/bin/sh", "-c", `head -c ${bytes} /dev/zero | "$@"`, "sh", ...base, way, "cat >/dev/null"),
+    start: (way, args) => start(head(base)[0], [...head(base).slice(1), ...args, way], "pipe"),
+    commandLine: (way) => [...base, way],
+  };
+}
+
+function head(base: readonly string[]): [string, ...string[]] {
+  const [first = "", ...rest] = base;
+  return [first, ...rest];
+}
+
+async function ended(child: ChildProcess, what: string): Promise<void> {
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  const timer = setTimeout(() => child.kill("SIGKILL"), LONGEST_MS);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  clearTimeout(timer);
+  if (code !== 0) throw new Error(`bench: ssh (${what}) ended with ${String(code)}: ${said.trim()}`);
+}
+
+function writeConfig({ name, estate, ways, ciphers }: ClientOptions): string {
+  const identity = writeIdentity(`client-${name}/id`, estate.user);
+  const known = [
+    `@cert-authority *.${CLUSTER} ${publicLine(estate.hostCa)}`,
+    ...ways
+      .filter((way) => !way.target)
+      .map((way) => `[127.0.0.1]:${way.port} ${publicLine(estate.proxyHost)}`),
+  ];
+  const lines = [
+    "Host *",
+    `  User ${LOGIN}`,
+    "  BatchMode yes",
+    "  LogLevel ERROR",
+    "  IdentitiesOnly yes",
+    "  IdentityAgent none",
+    "  GlobalKnownHostsFile none",
+    `  UserKnownHostsFile ${writeBelow(`client-${name}/known_hosts`, `${known.join("\n")}\n`)}`,
+    "  StrictHostKeyChecking yes",
+    `  IdentityFile ${identity}`,
+    `  CertificateFile ${identity}-cert.pub`,
+    `  Ciphers ${ciphers}`,
+    ...ways.flatMap(wayLines),
+  ];
+  return writeBelow(`client-${name}/ssh_config`, `${lines.join("\n")}\n`);
+}
+
+function wayLines({ host, port, jump, target }: Way): string[] {
+  // A name of the cluster goes through the proxy as it is; everything else listens on the loopback.
+  const named = host === TARGET ? [] : ["  HostName 127.0.0.1", `  Port ${port}`];
+  return [
+    `Host ${host}`,
+    ...named,
+    ...(target && host !== TARGET ? [`  HostKeyAlias ${TARGET}`] : []),
+    ...(jump === undefined ? [] : [`  ProxyJump ${jump}`]),
+  ];
+}
