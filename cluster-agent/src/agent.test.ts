@@ -102,7 +102,7 @@ class Replica {
     const seen: Seen = { connection, messages: [], control: undefined };
     this.tunnels.add(seen);
     connection.onClose(() => this.tunnels.delete(seen));
-    const reader = new ControlReader<AgentMessage>(parseAgentMessage);
+    const reader = new ControlReader<AgentMessage>(parseAgentMessage, () => performance.now());
     try {
       seen.control = await connection.openChannel(CONTROL_CHANNEL, Buffer.alloc(0));
     } catch {

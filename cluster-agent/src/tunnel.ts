@@ -38,7 +38,7 @@ export class Tunnel implements TunnelView {
   readonly #events: TunnelEvents;
   readonly #log: Logger;
   readonly #helloTimer: Timer;
-  readonly #reader = new ControlReader<ProxyMessage>(parseProxyMessage);
+  readonly #reader: ControlReader<ProxyMessage>;
   #control: SshChannel | undefined;
   #replica: string | undefined;
   #draining = false;
@@ -54,6 +54,7 @@ export class Tunnel implements TunnelView {
     this.#connection = connection;
     this.#events = events;
     this.#log = log;
+    this.#reader = new ControlReader<ProxyMessage>(parseProxyMessage, () => clock.monotonic());
     this.#helloTimer = clock.setTimer(HELLO_TIMEOUT_MS, () => {
       this.#fail("the proxy did not say hello");
     });

@@ -5,7 +5,7 @@ import { ManualClock } from "@teleport-access/daemon";
 
 import { addressKey, AdmissionDesk } from "./admission.ts";
 import type { Place } from "./admission.ts";
-import { USER_LIMITS } from "./limits.ts";
+import { MAX_RATED_ADDRESSES, USER_LIMITS } from "./limits.ts";
 import type { SshServerLimits } from "./limits.ts";
 
 function desk(limits: Partial<SshServerLimits>, clock: ManualClock = new ManualClock()): AdmissionDesk {
@@ -85,5 +85,27 @@ describe("AdmissionDesk", () => {
       false,
       "an idle hour does not save up more than a second's worth",
     );
+  });
+  it("AdmissionDesk keeps half of the handshakes for others, however fast one address comes back", () => {
+    const clock = new ManualClock();
+    const d = desk({ handshakesPerSecond: 20 }, clock);
+    for (let second = 0; second < 5; second += 1) {
+      let admitted = 0;
+      for (let i = 0; i < 100; i += 1) {
+        const admission = d.admit("192.0.2.1");
+        if (!admission.admitted) continue;
+        admitted += 1;
+        admission.place.closed();
+      }
+      assert.equal(admitted, 10);
+      for (let i = 2; i < 12; i += 1) admit(d, `192.0.2.${i}`).closed();
+      clock.advance(1000);
+    }
+  });
+  it("AdmissionDesk remembers the rates of a bounded number of addresses", () => {
+    const clock = new ManualClock();
+    const d = desk({ handshakesPerSecond: 1e9, unauthenticatedPerAddress: 1e9 }, clock);
+    for (let i = 0; i < 3 * MAX_RATED_ADDRESSES; i += 1) admit(d, `address-${i}`).closed();
+    assert.equal(d.ratedAddresses, MAX_RATED_ADDRESSES);
   });
 });

@@ -6,6 +6,7 @@ import { isIPv4, isIPv6 } from "node:net";
 
 import type { Clock } from "@teleport-access/daemon";
 
+import { MAX_RATED_ADDRESSES } from "./limits.ts";
 import type { SshServerLimits } from "./limits.ts";
 
 export type AdmissionRefusal =
@@ -34,21 +35,48 @@ export function addressKey(address: string): string {
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
 
+/** A token bucket of one second's worth. */
+class Bucket {
+  readonly #rate: number;
+  #tokens: number;
+  #filledAt: number;
+
+  constructor(rate: number, now: number) {
+    this.#rate = rate;
+    this.#tokens = rate;
+    this.#filledAt = now;
+  }
+
+  /** What it holds at `now`. */
+  level(now: number): number {
+    this.#tokens = Math.min(this.#rate, this.#tokens + ((now - this.#filledAt) * this.#rate) / 1000);
+    this.#filledAt = now;
+    return this.#tokens;
+  }
+
+  full(now: number): boolean {
+    return this.level(now) >= this.#rate;
+  }
+
+  take(): void {
+    this.#tokens -= 1;
+  }
+}
+
 export class AdmissionDesk {
   readonly #limits: SshServerLimits;
   readonly #clock: Clock;
   readonly #byAddress = new Map<string, number>();
+  readonly #rate: Bucket;
+  /** Of addresses that connected within the last second or so. */
+  readonly #rates = new Map<string, Bucket>();
   #connections = 0;
   #unauthenticated = 0;
-  /** A token bucket of one second's worth. */
-  #tokens: number;
-  #filledAt: number;
 
   constructor(limits: SshServerLimits, clock: Clock) {
     this.#limits = limits;
     this.#clock = clock;
-    this.#tokens = limits.handshakesPerSecond;
-    this.#filledAt = clock.monotonic();
+    this.#rate = new Bucket(limits.handshakesPerSecond, clock.monotonic());
   }
 
   get connections(): number {
@@ -59,11 +87,17 @@ export class AdmissionDesk {
     return this.#unauthenticated;
   }
 
+  /** How many addresses' rates are remembered. */
+  get ratedAddresses(): number {
+    return this.#rates.size;
+  }
+
   admit(address: string): Admission {
     const key = addressKey(address);
     const reason = this.#refuses(key);
     if (reason !== undefined) return { admitted: false, reason };
-    this.#tokens -= 1;
+    this.#rate.take();
+    this.#rateOf(key).take();
     this.#connections += 1;
     this.#unauthenticated += 1;
     this.#byAddress.set(key, (this.#byAddress.get(key) ?? 0) + 1);
@@ -75,15 +109,26 @@ export class AdmissionDesk {
     if (this.#connections >= limits.connections) return "too-many-connections";
     if (this.#unauthenticated >= limits.unauthenticated) return "too-many-unauthenticated";
     if ((this.#byAddress.get(key) ?? 0) >= limits.unauthenticatedPerAddress) return "too-many-from-address";
-    this.#refill();
-    return this.#tokens < 1 ? "handshake-rate" : undefined;
+    const now = this.#clock.monotonic();
+    return this.#rate.level(now) < 1 || this.#rateOf(key).level(now) < 1 ? "handshake-rate" : undefined;
   }
 
-  #refill(): void {
+  /** One address gets half of what there is: it must not be able to keep everybody else out. */
+  #rateOf(key: string): Bucket {
+    const known = this.#rates.get(key);
+    if (known !== undefined) return known;
     const now = this.#clock.monotonic();
-    const rate = this.#limits.handshakesPerSecond;
-    this.#tokens = Math.min(rate, this.#tokens + ((now - this.#filledAt) * rate) / 1000);
-    this.#filledAt = now;
+    if (this.#rates.size >= MAX_RATED_ADDRESSES) this.#forget(now);
+    const bucket = new Bucket(Math.max(1, this.#limits.handshakesPerSecond / 2), now);
+    this.#rates.set(key, bucket);
+    return bucket;
+  }
+
+  /** A full bucket says nothing. If all of them say something, the oldest goes. */
+  #forget(now: number): void {
+    for (const [key, bucket] of this.#rates) if (bucket.full(now)) this.#rates.delete(key);
+    const [oldest] = this.#rates.keys();
+    if (this.#rates.size >= MAX_RATED_ADDRESSES && oldest !== undefined) this.#rates.delete(oldest);
   }
 
   #place(key: string): Place {

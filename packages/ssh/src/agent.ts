@@ -108,12 +108,37 @@ class AgentConnection {
   }
 }
 
+/** Puts chunks together to one length-prefixed message: each byte is copied once, however it is cut. */
+class MessageBuffer {
+  readonly #length = Buffer.alloc(4);
+  #received = 0;
+  #message: Buffer | undefined;
+
+  /** The whole message once it is there. @throws SshError when it would be too long */
+  push(chunk: Buffer): Buffer | undefined {
+    const head = chunk.copy(this.#length, Math.min(this.#received, 4));
+    const rest = chunk.subarray(head);
+    this.#received += head;
+    if (this.#received < 4) return undefined;
+    this.#message ??= this.#allocate();
+    rest.copy(this.#message, this.#received - 4);
+    this.#received += rest.length;
+    return this.#received - 4 >= this.#message.length ? this.#message : undefined;
+  }
+
+  #allocate(): Buffer {
+    const length = this.#length.readUInt32BE(0);
+    if (length > MAX_MESSAGE_BYTES) throw new SshError("SSH_AGENT", `the agent's answer has ${length} bytes`);
+    return Buffer.alloc(length);
+  }
+}
+
 /** The next length-prefixed message of a stream. */
 function readMessage(stream: Duplex): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    let received = Buffer.alloc(0);
+    const buffer = new MessageBuffer();
     const timer = setTimeout(() => {
-      fail("the agent does not answer");
+      fail(new SshError("SSH_AGENT", "the agent does not answer"));
     }, REPLY_MS);
     function done(): void {
       clearTimeout(timer);
@@ -122,22 +147,21 @@ function readMessage(stream: Duplex): Promise<Buffer> {
       stream.off("end", onClose);
       stream.off("error", onClose);
     }
-    function fail(why: string): void {
+    function fail(error: unknown): void {
       done();
-      reject(new SshError("SSH_AGENT", why));
+      reject(error instanceof Error ? error : new SshError("SSH_AGENT", String(error)));
     }
     function onClose(): void {
-      fail("the agent closed the connection");
+      fail(new SshError("SSH_AGENT", "the agent closed the connection"));
     }
     function onData(chunk: Buffer): void {
-      received = Buffer.concat([received, chunk]);
-      if (received.length < 4) return;
-      const length = received.readUInt32BE(0);
-      if (length > MAX_MESSAGE_BYTES) {
-        fail(`the agent's answer has ${length} bytes`);
-      } else if (received.length >= 4 + length) {
+      try {
+        const message = buffer.push(chunk);
+        if (message === undefined) return;
         done();
-        resolve(received.subarray(4, 4 + length));
+        resolve(message);
+      } catch (error) {
+        fail(error);
       }
     }
     stream.on("data", onData);

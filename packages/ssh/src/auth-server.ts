@@ -5,12 +5,14 @@
  * One request is decided at a time; the identity comes from the very request
  * that was proven. A challenge (RFC 4256) can follow as a second factor.
  */
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { SshReader, SshWriter } from "@teleport-access/sshcert";
 
 import { parseAuthRequest } from "./auth-request.ts";
 import type { AuthRequest, ParsedRequest, ProofRefusal, PublicKeyRequest } from "./auth-request.ts";
 import { SshError } from "./errors.ts";
-import { MAX_TEXT_BYTES } from "./limits.ts";
+import { MAX_TEXT_BYTES, MIN_REFUSAL_MS } from "./limits.ts";
 import { DISCONNECT, MSG } from "./messages.ts";
 import type { Transport } from "./transport.ts";
 
@@ -59,6 +61,8 @@ export class AuthServer<I> {
   #user: string | undefined;
   #failures = 0;
   #requests = 0;
+  /** When what is being decided came. */
+  #askedAt = 0;
   #busy = false;
   #serviceAccepted = false;
   #challenge: PendingChallenge<I> | undefined;
@@ -121,6 +125,7 @@ export class AuthServer<I> {
 
   #request(payload: Buffer): void {
     this.#requests += 1;
+    this.#askedAt = performance.now();
     const { transport, tries } = this.#options;
     if (this.#requests > tries * REQUESTS_PER_TRY) {
       this.#tooMany();
@@ -242,6 +247,7 @@ export class AuthServer<I> {
     if (this.#done) return;
     if (pending?.asked !== true) throw new SshError("SSH_PROTOCOL", "answer to no question");
     pending.asked = false;
+    this.#askedAt = performance.now();
     const responses = parseResponses(payload, pending.challenge.prompts.length);
     this.#await(
       () => (responses === undefined ? false : pending.challenge.answer(responses)),
@@ -258,7 +264,7 @@ export class AuthServer<I> {
       return;
     }
     this.#options.refused("challenge-failed", this.user);
-    if (this.#countFailure()) this.#sendFailure("keyboard-interactive", false);
+    this.#refuse("keyboard-interactive");
   }
 
   #succeed(identity: I): void {
@@ -272,15 +278,18 @@ export class AuthServer<I> {
   #fail(method: ParsedRequest["method"]): void {
     // Every client asks with "none" first, to learn the methods; sshd does not count that either.
     if (method === "none" && this.#requests === 1) this.#sendFailure("publickey", false);
-    else if (this.#countFailure()) this.#sendFailure("publickey", false);
+    else this.#refuse("publickey");
   }
 
-  /** False when that was the last try: the connection has ended. */
-  #countFailure(): boolean {
+  /** Every refusal looks and takes the same, whatever was wrong. The last one ends the connection. */
+  #refuse(methods: string): void {
     this.#failures += 1;
-    if (this.#failures < this.#options.tries) return true;
-    this.#tooMany();
-    return false;
+    const answer = (): void => {
+      if (this.#failures >= this.#options.tries) this.#tooMany();
+      else this.#sendFailure(methods, false);
+    };
+    const left = MIN_REFUSAL_MS - (performance.now() - this.#askedAt);
+    this.#await(() => sleep(Math.max(0, left)), answer, undefined);
   }
 
   #tooMany(): void {

@@ -183,6 +183,7 @@ class Attempt {
 
   #accepted(transport: Transport): void {
     this.#timer.cancel();
+    transport.receiveLimit = Infinity;
     const { options, clock } = { options: this.#options, clock: this.#clock };
     const layer = new ConnectionLayer(transport, options.maxChannels ?? TUNNEL_LIMITS.channelsPerConnection);
     this.#layer = layer;

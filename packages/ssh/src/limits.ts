@@ -12,11 +12,14 @@ export interface SshServerLimits {
   readonly unauthenticated: number;
   /** Connections in all, authenticated ones included. */
   readonly connections: number;
-  /** New connections in any second; a key exchange costs 1-2 ms of CPU. */
+  /** New connections in any second; a key exchange costs 1-2 ms of CPU. One address gets half of them. */
   readonly handshakesPerSecond: number;
   /** Open channels of one connection, those still being answered included. */
   readonly channelsPerConnection: number;
 }
+
+/** Addresses whose rate is remembered; a burst from more of them is held by the rate of all. */
+export const MAX_RATED_ADDRESSES = 4096;
 
 /** What people's connections get. */
 export const USER_LIMITS: SshServerLimits = {
@@ -61,6 +64,28 @@ export const MAX_UNREAD_BYTES: number = 2 * 1024 * 1024;
 
 /** Packets held back while keys are exchanged; beyond it the peer is provoking replies without finishing. */
 export const MAX_HELD_PACKETS = 8192;
+
+/**
+ * Bytes before the peer's identification string has ended: RFC 4253 section 4.2 gives the
+ * string 255. ssh2 reads what has come from its beginning with each new chunk, up to
+ * 8 MiB of greetings from a server: a byte at a time that is a processor for hours.
+ */
+export const MAX_IDENT_BYTES = 2048;
+
+/** Everything a peer may send before it is authenticated: six certificates of 64 KiB, shown and signed, are 768 KiB. */
+export const MAX_UNAUTHENTICATED_BYTES: number = 1024 * 1024;
+
+/**
+ * No refusal is answered faster, so that how long one takes says nothing about how far the
+ * request got; the slowest, an RSA signature, takes a millisecond. OpenSSH waits 5 to 10.
+ */
+export const MIN_REFUSAL_MS = 8;
+
+/** Key exchanges that a peer may ask for in a row. A copy with RekeyLimit 1M makes 30 in a second. */
+export const EXCHANGE_BURST = 64;
+
+/** What a peer gets after that: 20 exchanges cost 2-4 % of a core. It is slowed down, not cut. */
+export const EXCHANGES_PER_SECOND = 20;
 
 /** A key exchange takes milliseconds; a peer that leaves one unfinished is cut. */
 export const KEY_EXCHANGE_MS = 30_000;

@@ -40,7 +40,7 @@ import type { SshSession } from "./session.ts";
 import { Transport } from "./transport.ts";
 
 /** Why a server turned a peer away by itself; refusals by `authenticate` are the program's own. */
-export type SshRefusal = AdmissionRefusal | AuthRefusal | "login-grace" | "protocol-error";
+export type SshRefusal = AdmissionRefusal | AuthRefusal | "login-grace" | "protocol-error" | "no-host-key";
 
 export interface RefusedPeer {
   readonly remoteAddress: string;
@@ -220,7 +220,13 @@ class ListeningServer<I> implements SshServer {
     });
     // A peer that is gone before it is accepted has an 'error' nobody else hears.
     socket.on("error", () => undefined);
-    new Arrival(socket, { address, place: admission.place, server: this.#arrivals() });
+    try {
+      new Arrival(socket, { address, place: admission.place, server: this.#arrivals() });
+    } catch (error) {
+      // Host keys that cannot be offered are our fault: the connection ends, the server does not.
+      socket.destroy();
+      this.#refused({ remoteAddress, user: "", reason: "no-host-key", detail: String(error) });
+    }
   }
 
   #arrivals(): ArrivalServer<I> {
@@ -326,6 +332,7 @@ class Arrival<I> {
     this.#place.authenticated();
     this.#stop();
     const transport = this.#transport;
+    transport.receiveLimit = Infinity;
     const layer = new ConnectionLayer(transport, limits.channelsPerConnection);
     this.#layer = layer;
     const connection = new ServerConnection({ transport, layer, address: this.#address }, { identity, user });

@@ -6,7 +6,6 @@
  * The end is final and at once: after `end` or `destroy` no further byte that the
  * peer sent is looked at, even when it is already in memory.
  */
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { SshReader, SshWriter } from "@teleport-access/sshcert";
@@ -14,16 +13,20 @@ import { SshReader, SshWriter } from "@teleport-access/sshcert";
 import { SshError } from "./errors.ts";
 import { ssh2 } from "./internals.ts";
 import { SERVER_SIGNATURE_ALGORITHMS } from "./algorithms.ts";
+import { ExchangePace } from "./exchange-pace.ts";
 import { KexinitHold } from "./kexinit-hold.ts";
 import {
   GOODBYE_MS,
   MAX_HELD_PACKETS,
+  MAX_IDENT_BYTES,
   MAX_TEXT_BYTES,
+  MAX_UNAUTHENTICATED_BYTES,
   MAX_UNREAD_BYTES,
   SOCKET_HIGH_BYTES,
 } from "./limits.ts";
 import { DISCONNECT, disconnectMessage, MSG, numberMessage } from "./messages.ts";
 import { createProtocol } from "./protocol.ts";
+import { tuneSocket } from "./tune-socket.ts";
 import type { ProtocolEvents, Role } from "./protocol.ts";
 import type { Negotiated, Protocol } from "./ssh2-internals.ts";
 
@@ -46,16 +49,6 @@ export interface TransportOptions {
   readonly owner: TransportOwner;
 }
 
-/** After this much silence the kernel probes each second, ten times: a vanished host is noticed within 15 s. */
-const KERNEL_KEEPALIVE_MS = 5_000;
-
-/** Sets what ssh2 never does: without TCP_NODELAY small packets meet delayed ACKs, a loss of 4 to 10 times. */
-function tune(socket: Duplex): void {
-  const tcp = socket as Partial<Socket>;
-  tcp.setNoDelay?.(true);
-  tcp.setKeepAlive?.(true, KERNEL_KEEPALIVE_MS);
-}
-
 export class Transport {
   readonly socket: Duplex;
   readonly #owner: TransportOwner;
@@ -74,6 +67,9 @@ export class Transport {
   /** Bytes received and sent on the socket; keep-alive and re-key look at them. */
   bytesReceived = 0;
   bytesSent = 0;
+  /** What the peer may send in all; its owner lifts it once the peer is authenticated. */
+  receiveLimit: number = MAX_UNAUTHENTICATED_BYTES;
+  readonly #pace: ExchangePace;
   /** How many key exchanges are done. */
   exchanges = 0;
   negotiated: Negotiated | undefined;
@@ -87,7 +83,8 @@ export class Transport {
     this.#role = role;
     this.#highWater = Math.max(SOCKET_HIGH_BYTES, socket.writableHighWaterMark);
     this.#kexinit = new KexinitHold(socket);
-    tune(socket);
+    this.#pace = new ExchangePace(socket);
+    tuneSocket(socket);
     this.#protocol = createProtocol(role, ciphers, this.#events());
     this.#listen();
   }
@@ -198,9 +195,15 @@ export class Transport {
   #consume(chunk: Buffer): void {
     if (this.#finished) return;
     this.bytesReceived += chunk.length;
+    if (this.bytesReceived > this.receiveLimit) {
+      this.fail(new SshError("SSH_PROTOCOL", "too much before authentication"));
+      return;
+    }
     this.#guarded(() => {
       this.#parse(chunk);
     });
+    if (this.peerIdent === "" && this.bytesReceived > MAX_IDENT_BYTES)
+      this.fail(new SshError("SSH_PROTOCOL", "no identification string"));
     if (this.#protocol._kex !== undefined) this.#kexinit.release();
   }
 
@@ -223,6 +226,7 @@ export class Transport {
     this.exchanges += 1;
     this.negotiated = negotiated;
     if (this.#secured) {
+      this.#pace.exchanged();
       this.#notifyWritable();
       return;
     }

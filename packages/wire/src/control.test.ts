@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { ControlReader, encodeControlMessage, parseAgentMessage, parseProxyMessage } from "./control.ts";
+import { CONTROL_MESSAGE_BURST, CONTROL_MESSAGES_PER_SECOND } from "./limits.ts";
 import type { AgentMessage, ProxyMessage } from "./control.ts";
 import { WireError } from "./wire-error.ts";
 
@@ -52,6 +53,10 @@ const proxyMessage: fc.Arbitrary<ProxyMessage> = fc.oneof(
   fc.constant({ type: "drain" as const }),
 );
 
+function frozen(): number {
+  return 0;
+}
+
 test("ControlReader reads what encodeControlMessage writes, however it is cut", () => {
   fc.assert(
     fc.property(
@@ -59,7 +64,7 @@ test("ControlReader reads what encodeControlMessage writes, however it is cut", 
       fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 5 }),
       (messages, sizes) => {
         const all = [HELLO, ...messages];
-        const reader = new ControlReader<ProxyMessage>(parseProxyMessage);
+        const reader = new ControlReader<ProxyMessage>(parseProxyMessage, frozen);
         const bytes = Buffer.concat(all.map(encodeControlMessage));
         assert.deepEqual(
           chunks(bytes, sizes).flatMap((chunk) => reader.push(chunk)),
@@ -72,7 +77,7 @@ test("ControlReader reads what encodeControlMessage writes, however it is cut", 
 
 test("ControlReader reads an agent's messages", () => {
   const targets: AgentMessage = { type: "targets", userCAFingerprints: [], targets: [] };
-  const reader = new ControlReader<AgentMessage>(parseAgentMessage);
+  const reader = new ControlReader<AgentMessage>(parseAgentMessage, frozen);
   const bytes = Buffer.concat([encodeControlMessage(AGENT_HELLO), encodeControlMessage(targets)]);
   assert.deepEqual(reader.push(bytes), [AGENT_HELLO, targets]);
 });
@@ -87,7 +92,7 @@ test("ControlReader reads any bytes or throws WireError", () => {
       (bytes) => {
         for (const parse of [parseProxyMessage, parseAgentMessage]) {
           try {
-            new ControlReader<AgentMessage | ProxyMessage>(parse).push(bytes);
+            new ControlReader<AgentMessage | ProxyMessage>(parse, frozen).push(bytes);
           } catch (error) {
             assert.ok(error instanceof WireError, String(error));
           }
@@ -99,7 +104,7 @@ test("ControlReader reads any bytes or throws WireError", () => {
 });
 
 test("ControlReader skips types of a newer peer, once it has said hello", () => {
-  const reader = new ControlReader<ProxyMessage>(parseProxyMessage);
+  const reader = new ControlReader<ProxyMessage>(parseProxyMessage, frozen);
   reader.push(encodeControlMessage(HELLO));
   assert.deepEqual(reader.push(Buffer.from('{"type":"from-the-future","x":1}\n{"type":"drain"}\n')), [
     { type: "drain" },
@@ -154,7 +159,7 @@ const BAD: readonly { name: string; lines: string; want: RegExp; why: string }[]
 ];
 for (const row of BAD) {
   test(`ControlReader refuses ${row.name}`, () => {
-    const reader = new ControlReader<ProxyMessage>(parseProxyMessage);
+    const reader = new ControlReader<ProxyMessage>(parseProxyMessage, frozen);
     assert.throws(
       () => reader.push(Buffer.from(row.lines)),
       { code: "WIRE_FORMAT", message: row.want },
@@ -164,13 +169,30 @@ for (const row of BAD) {
 }
 
 test("ControlReader refuses a line without end at 64 KiB, in whatever pieces", () => {
-  const reader = new ControlReader<ProxyMessage>(parseProxyMessage);
+  const reader = new ControlReader<ProxyMessage>(parseProxyMessage, frozen);
   for (let i = 0; i < 64; i++) reader.push(Buffer.alloc(1024, 97));
   assert.throws(() => reader.push(Buffer.alloc(1)), /too long/);
 });
 
+test("ControlReader holds a peer to a burst of messages, and to a rate after it", () => {
+  let now = 0;
+  const reader = new ControlReader<ProxyMessage>(parseProxyMessage, () => now);
+  const unknown = Buffer.from('{"type":"from-the-future"}\n');
+  reader.push(encodeControlMessage(HELLO));
+  for (let i = 1; i < CONTROL_MESSAGE_BURST; i++) reader.push(unknown);
+  now += 1000;
+  for (let i = 0; i < CONTROL_MESSAGES_PER_SECOND; i++) reader.push(unknown);
+  assert.throws(() => reader.push(unknown), /too many/);
+});
+
+test("ControlReader joins a line that comes byte by byte", () => {
+  const reader = new ControlReader<ProxyMessage>(parseProxyMessage, frozen);
+  const messages = [...encodeControlMessage(HELLO)].flatMap((byte) => reader.push(Buffer.of(byte)));
+  assert.deepEqual(messages, [HELLO]);
+});
+
 test("ControlReader does not keep the chunk's memory", () => {
-  const reader = new ControlReader<ProxyMessage>(parseProxyMessage);
+  const reader = new ControlReader<ProxyMessage>(parseProxyMessage, frozen);
   const line = encodeControlMessage(HELLO);
   const chunk = Buffer.from(line.subarray(0, 20));
   reader.push(chunk);

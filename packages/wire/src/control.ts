@@ -7,7 +7,14 @@
 import { fields, integer, list, string } from "@teleport-access/daemon";
 
 import { fingerprints } from "./key-lines.ts";
-import { MAX_CONTROL_MESSAGE_BYTES, MAX_LABEL_LENGTH, MAX_NAME_LENGTH, MAX_REPLICAS } from "./limits.ts";
+import {
+  CONTROL_MESSAGE_BURST,
+  CONTROL_MESSAGES_PER_SECOND,
+  MAX_CONTROL_MESSAGE_BYTES,
+  MAX_LABEL_LENGTH,
+  MAX_NAME_LENGTH,
+  MAX_REPLICAS,
+} from "./limits.ts";
 import { CLUSTER_NAME, OBJECT_NAME } from "./names.ts";
 import { parseAnnouncedTargets } from "./targets.ts";
 import type { AnnouncedTarget } from "./targets.ts";
@@ -147,16 +154,27 @@ function checkType(type: unknown): void {
 
 const NEWLINE = 0x0a;
 
+/** Parts of one line that are kept apart; more are joined, or a line of single bytes would cost a hundredfold. */
+const MAX_PARTS = 64;
+
 /** Cuts one side's bytes into messages. Holds at most one line. */
 export class ControlReader<M extends { readonly type: string }> {
   readonly #parse: (value: unknown) => M | undefined;
   #parts: Buffer[] = [];
   #held = 0;
   #greeted = false;
+  #allowance = CONTROL_MESSAGE_BURST;
+  readonly #now: () => number;
+  #countedAt: number;
 
-  /** @param parse parseProxyMessage or parseAgentMessage */
-  constructor(parse: (value: unknown) => M | undefined) {
+  /**
+   * @param parse parseProxyMessage or parseAgentMessage
+   * @param now milliseconds of a clock that only goes forward
+   */
+  constructor(parse: (value: unknown) => M | undefined, now: () => number) {
     this.#parse = parse;
+    this.#now = now;
+    this.#countedAt = now();
   }
 
   /** The messages that end in this chunk. @throws WireError, after which the channel is of no use */
@@ -166,6 +184,7 @@ export class ControlReader<M extends { readonly type: string }> {
     for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
       this.#hold(rest.subarray(0, end));
       rest = rest.subarray(end + 1);
+      this.#count();
       const message = this.#take();
       if (message !== undefined) messages.push(message);
     }
@@ -177,7 +196,18 @@ export class ControlReader<M extends { readonly type: string }> {
   #hold(part: Buffer): void {
     this.#held += part.length;
     if (this.#held > MAX_CONTROL_MESSAGE_BYTES) throw new WireError("control message: line too long");
-    if (part.length > 0) this.#parts.push(part);
+    if (part.length === 0) return;
+    this.#parts.push(part);
+    if (this.#parts.length > MAX_PARTS) this.#parts = [Buffer.concat(this.#parts)];
+  }
+
+  /** Lines of unknown types count too: somebody has to read them. */
+  #count(): void {
+    const now = this.#now();
+    const earned = ((now - this.#countedAt) / 1000) * CONTROL_MESSAGES_PER_SECOND;
+    this.#countedAt = now;
+    this.#allowance = Math.min(CONTROL_MESSAGE_BURST, this.#allowance + earned) - 1;
+    if (this.#allowance < 0) throw new WireError("control message: too many");
   }
 
   #take(): M | undefined {

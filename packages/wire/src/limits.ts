@@ -38,6 +38,13 @@ export const MAX_HTTP_HEADER_BYTES: number = 16 * 1024;
 /** One line of the control channel: 128 targets with 16 ports each are 48 KiB. */
 export const MAX_CONTROL_MESSAGE_BYTES: number = 64 * 1024;
 
+/**
+ * Control messages that one side may send at once, and per second after that. A rolling restart of
+ * 64 replicas makes some hundred in minutes; a 64 KiB line costs its reader half a millisecond.
+ */
+export const CONTROL_MESSAGE_BURST = 256;
+export const CONTROL_MESSAGES_PER_SECOND = 4;
+
 /** One JSON message of a key-helper; the largest is a certificate with 256 principals, at most 48 KiB. */
 export const MAX_KEY_HELPER_MESSAGE_BYTES: number = 64 * 1024;
 

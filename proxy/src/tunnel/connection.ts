@@ -61,7 +61,7 @@ class TunnelConnection implements Tunnel {
   readonly #connection: SshConnection<TunnelIdentity>;
   readonly #control: SshChannel;
   readonly #deps: TunnelDeps;
-  readonly #reader = new ControlReader<AgentMessage>(parseAgentMessage);
+  readonly #reader: ControlReader<AgentMessage>;
   #agent: string | undefined;
   #targets: readonly AnnouncedTarget[] = [];
   #toldAuthorities = "";
@@ -74,6 +74,7 @@ class TunnelConnection implements Tunnel {
     this.#connection = connection;
     this.#control = control;
     this.#deps = deps;
+    this.#reader = new ControlReader<AgentMessage>(parseAgentMessage, () => deps.clock.monotonic());
   }
 
   get agent(): string {
