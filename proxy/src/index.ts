@@ -7,5 +7,6 @@ export type { MountedFiles } from "./mounted-files.ts";
 export type { MountedKeys } from "./mounted-keys.ts";
 export { createProxy } from "./proxy.ts";
 export type { Proxy, ProxyDeps, ProxyPorts } from "./proxy.ts";
+export { deriveKey, sealText } from "./signin/session-key.ts";
 export { loginSessionSealKey, sealLoginSession } from "./signin/login-session-seal.ts";
 export type { TargetEntry, TargetsDocument } from "./ssh/menu.ts";

@@ -20,7 +20,11 @@ import type { MountedKeys } from "./mounted-keys.ts";
 import { recordEnd } from "./sessions/record.ts";
 import { createSessionRegistry } from "./sessions/registry.ts";
 import type { JudgeCause, SessionRegistry } from "./sessions/registry.ts";
+import type { CodeDeps } from "./signin/code-check.ts";
+import { createCredentialStore } from "./signin/credentials.ts";
+import { createAddressBudget } from "./signin/lockout.ts";
 import { loginSessionSealKey } from "./signin/login-session-seal.ts";
+import { deriveKey } from "./signin/session-key.ts";
 import { createUserServer } from "./ssh/server.ts";
 import { createTunnelRegistry } from "./tunnel/registry.ts";
 import type { TunnelRegistry } from "./tunnel/registry.ts";
@@ -90,7 +94,8 @@ export async function createProxy(deps: ProxyDeps): Promise<Proxy> {
   };
   const { maxConnections, maxSessionsPerUser, handshakesPerSecond } = config.limits;
   const limits = { connections: maxConnections, handshakesPerSecond };
-  const ssh = createUserServer({ ...shared, limits, maxSessionsPerUser });
+  const codes = { ...parts.codes, log };
+  const ssh = createUserServer({ ...shared, codes, limits, maxSessionsPerUser });
   const tunnel = createTunnelServer({
     ...shared,
     limits,
@@ -112,6 +117,7 @@ export async function createProxy(deps: ProxyDeps): Promise<Proxy> {
 }
 
 interface Parts {
+  readonly codes: CodeDeps;
   readonly metrics: ProxyMetrics;
   readonly audit: Audit;
   readonly store: FilledAccessStore;
@@ -168,10 +174,28 @@ function createParts({ environment, keys, kube, clock, log, metrics: registry }:
   keys.userCa.onChange(() => {
     judge({ at: clock.monotonic() });
   });
-  return { metrics, audit, store, sessions, tunnels, status };
+  const codes = createCodes({ environment, keys, kube, clock });
+  return { codes, metrics, audit, store, sessions, tunnels, status };
 }
 
-function createWeb(deps: ProxyDeps, { store, tunnels, audit }: Parts): Promise<WebServer> {
+/** One set of counters for both doors: a code that was typed at one is spent at the other. */
+function createCodes({
+  environment,
+  keys,
+  kube,
+  clock,
+}: Pick<ProxyDeps, "environment" | "keys" | "kube" | "clock">): CodeDeps {
+  const { config, namespace } = environment;
+  return {
+    credentials: createCredentialStore(kube, namespace),
+    budget: createAddressBudget(),
+    clock,
+    totpKey: deriveKey(keys.sessionKey, "totp"),
+    lockout: () => config.authentication.lockout,
+  };
+}
+
+function createWeb(deps: ProxyDeps, { codes, store, tunnels, audit }: Parts): Promise<WebServer> {
   const { environment, keys, kube, clock, log, metrics } = deps;
   const { config, namespace } = environment;
   const announcedTargets = tunnels.announcedTargets.bind(tunnels);
@@ -187,6 +211,7 @@ function createWeb(deps: ProxyDeps, { store, tunnels, audit }: Parts): Promise<W
     store,
     ca,
     kube,
+    codes,
     sessionKey: keys.sessionKey,
     tls: () => keys.tls.current(),
     onTlsChange: (listener) => keys.tls.onChange(listener),

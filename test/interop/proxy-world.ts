@@ -35,7 +35,7 @@ import { startTargetSshd } from "./target-sshd.ts";
 
 export const NAMESPACE = "acme";
 const API_VERSION = "teleport-access.io/v1alpha1";
-const SESSION_KEY = randomBytes(32);
+export const SESSION_KEY: Buffer = randomBytes(32);
 const HOUR = 3_600_000;
 
 /** The keys of one estate. */
@@ -55,6 +55,7 @@ export interface AuditRecord {
   readonly client?: string;
   readonly cluster?: string;
   readonly target?: string;
+  readonly secondFactor?: boolean;
   readonly elapsedMs?: number;
   readonly grant?: { readonly uid: string; readonly name: string; readonly resourceVersion: string };
   readonly detail?: Readonly<Record<string, unknown>>;

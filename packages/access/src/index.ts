@@ -5,6 +5,7 @@
 export * from "./certificate-facts.ts";
 export * from "./decide.ts";
 export * from "./durations.ts";
+export * from "./entry.ts";
 export * from "./globs.ts";
 export * from "./grant.ts";
 export * from "./grant-matching.ts";

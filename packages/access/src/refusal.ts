@@ -76,6 +76,9 @@ export function textForPeople(reason: AccessRefusal): string {
   if (reason === "jump-exceeds-grant") {
     return "access denied in the jump form; use the forward form: ssh -A login@host.cluster@proxy";
   }
+  if (reason === "second-factor-required") {
+    return "access denied without a code; put +code behind the proxy's user name to be asked: ssh -J you+code@proxy";
+  }
   if (reason === "access-list-stale") return "access denied: the proxy's access list is not up to date";
   return "access denied";
 }

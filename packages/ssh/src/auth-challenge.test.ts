@@ -4,6 +4,7 @@ import { before, describe, it } from "node:test";
 import { SshWriter } from "@teleport-access/sshcert";
 
 import type { AuthChallenge } from "./auth-server.ts";
+import type { SshServerLimits } from "./limits.ts";
 import { MSG } from "./messages.ts";
 import { startSsh2 } from "./startup.ts";
 import { alice, aliceBody, authFixture, judge, mallory, readyPeer } from "./testing/auth-fixture.ts";
@@ -21,11 +22,12 @@ describe("createSshServer, with a challenge after the key", () => {
     prompts: [{ text: "Code: ", echo: false }],
     answer: ([code]) => code === "123456",
   };
-  function challenging(): AuthFixture {
+  function challenging(asked = challenge, limits: Partial<SshServerLimits> = {}): AuthFixture {
     return authFixture({
+      limits,
       authenticate(request) {
         const verdict = judge(request);
-        return verdict.accept === true ? { ...verdict, accept: "challenge", challenge } : verdict;
+        return verdict.accept === true ? { ...verdict, accept: "challenge", challenge: asked } : verdict;
       },
     });
   }
@@ -62,7 +64,7 @@ describe("createSshServer, with a challenge after the key", () => {
     peer.send(answers("123456"));
     await peer.next(MSG.USERAUTH_SUCCESS);
     assert.equal(world.connections[0]?.identity, "alice");
-    assert.equal(world.refused[0]?.reason, "challenge-failed");
+    assert.deepEqual(world.refused, [], "what is wrong with an answer is the program's to say");
     await world.server.close();
   });
   for (const [name, answer] of [
@@ -78,9 +80,42 @@ describe("createSshServer, with a challenge after the key", () => {
       peer.send(answer);
       await peer.next(MSG.USERAUTH_FAILURE);
       assert.equal(world.connections.length, 0);
+      assert.equal(world.refused[0]?.reason, "challenge-unanswered");
       await world.server.close();
     });
   }
+  for (const [name, answer] of [
+    [
+      "throws",
+      () => {
+        throw new Error("defect");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("defect"))],
+    ["answers something else than a boolean", () => "yes" as unknown as boolean],
+  ] as const) {
+    it(`refuses when the program's judgement ${name}`, async () => {
+      const world = challenging({ ...challenge, answer });
+      const peer = await prove(world);
+      peer.send(interactive());
+      await peer.next(MSG.USERAUTH_60);
+      peer.send(answers("123456"));
+      await peer.next(MSG.USERAUTH_FAILURE);
+      assert.equal(world.connections.length, 0);
+      await world.server.close();
+    });
+  }
+  it("gives time to type, once, and ends the connection when it is over", async () => {
+    const world = challenging(challenge, { loginGraceMs: 1000, challengeMs: 5000 });
+    const peer = await prove(world);
+    world.clock.advance(4999);
+    peer.send(signedRequest(peer.transport.sessionId, "alice", alice));
+    await peer.next(MSG.USERAUTH_FAILURE);
+    world.clock.advance(1);
+    await peer.closed;
+    assert.equal(world.refused[0]?.reason, "login-grace");
+    await world.server.close();
+  });
   it("does not ask anybody who has not proven a key in this attempt", async () => {
     const world = challenging();
     const peer = await prove(world);

@@ -20,7 +20,7 @@ import type { Transport } from "./transport.ts";
 export interface AuthChallenge {
   readonly instruction: string;
   readonly prompts: readonly { readonly text: string; readonly echo: boolean }[];
-  /** Judges the answers, one per prompt. Only `true` lets the peer in. */
+  /** Judges the answers, one per prompt and none empty. Only `true` lets the peer in; what else there is to say of them the program says. */
   answer(responses: readonly string[]): boolean | Promise<boolean>;
 }
 
@@ -30,7 +30,13 @@ export type AuthVerdict<I> =
   | { readonly accept: false }
   | { readonly accept: "challenge"; readonly identity: I; readonly challenge: AuthChallenge };
 
-export type AuthRefusal = ProofRefusal | "too-many-tries" | "challenge-failed";
+export type AuthRefusal =
+  | ProofRefusal
+  | "too-many-tries"
+  /** The answers were not one per prompt, or one of them was empty: nobody was asked whether they are right. */
+  | "challenge-unanswered"
+  /** Judging the answers failed. */
+  | "challenge-failed";
 
 export interface AuthServerOptions<I> {
   readonly transport: Transport;
@@ -41,6 +47,8 @@ export interface AuthServerOptions<I> {
   authenticate(request: AuthRequest): AuthVerdict<I> | Promise<AuthVerdict<I>>;
   accepted(identity: I, user: string): void;
   refused(reason: AuthRefusal, user: string): void;
+  /** The key was proven and a challenge follows: somebody has to type. */
+  challenged?(): void;
 }
 
 const SERVICE = "ssh-connection";
@@ -223,6 +231,7 @@ export class AuthServer<I> {
       this.#send(new SshWriter().u8(MSG.USERAUTH_60).string(algorithm).string(publicKey.blob));
     } else if (verdict.accept === "challenge") {
       this.#challenge = { identity: verdict.identity, challenge: verdict.challenge, asked: false };
+      this.#options.challenged?.();
       this.#sendFailure("keyboard-interactive", true);
     } else {
       this.#succeed(verdict.identity);
@@ -249,21 +258,22 @@ export class AuthServer<I> {
     pending.asked = false;
     this.#askedAt = performance.now();
     const responses = parseResponses(payload, pending.challenge.prompts.length);
-    this.#await(
-      () => (responses === undefined ? false : pending.challenge.answer(responses)),
+    if (responses === undefined) {
+      this.#challengeRefused("challenge-unanswered");
+      return;
+    }
+    this.#await<boolean | "threw">(
+      () => pending.challenge.answer(responses),
       (right) => {
-        this.#judged(pending, right);
+        if (right === true) this.#succeed(pending.identity);
+        else this.#challengeRefused(right === "threw" ? "challenge-failed" : undefined);
       },
-      false,
+      "threw",
     );
   }
 
-  #judged(pending: PendingChallenge<I>, right: boolean): void {
-    if (right) {
-      this.#succeed(pending.identity);
-      return;
-    }
-    this.#options.refused("challenge-failed", this.user);
+  #challengeRefused(reason: AuthRefusal | undefined): void {
+    if (reason !== undefined) this.#options.refused(reason, this.user);
     this.#refuse("keyboard-interactive");
   }
 

@@ -4,6 +4,11 @@
 export interface SshServerLimits {
   /** Between accept and authentication. sshd's LoginGraceTime is 120; a jump hop has nobody typing a password. */
   readonly loginGraceMs: number;
+  /**
+   * Between a proven key and the right answer to a challenge, once per connection. sshd's LoginGraceTime: a one-time
+   * code that was used a moment ago has to be waited out for 30 s, and the first try may be mistyped.
+   */
+  readonly challengeMs: number;
   /** Refused attempts per connection, as sshd's MaxAuthTries: an agent full of keys still gets to its certificate. */
   readonly tries: number;
   /** Connections of one address (IPv6: of one /64) that have not authenticated yet. */
@@ -24,6 +29,7 @@ export const MAX_RATED_ADDRESSES = 4096;
 /** What people's connections get. */
 export const USER_LIMITS: SshServerLimits = {
   loginGraceMs: 30_000,
+  challengeMs: 120_000,
   tries: 6,
   unauthenticatedPerAddress: 10,
   unauthenticated: 500,

@@ -273,6 +273,7 @@ class Arrival<I> {
   #connection: ServerConnection<I> | undefined;
   #layer: ConnectionLayer | undefined;
   #reason: SshRefusal = "protocol-error";
+  #wasChallenged = false;
 
   constructor(socket: Duplex, { address, place, server }: ArrivalOptions<I>) {
     this.#server = server;
@@ -293,13 +294,26 @@ class Arrival<I> {
     });
     server.open.add(this.#transport);
     this.#auth = this.#createAuth();
-    const grace = server.clock.setTimer(server.limits.loginGraceMs, () => {
+    this.#grace(server.limits.loginGraceMs);
+  }
+
+  /** Ends the connection unless it is authenticated by then. */
+  #grace(milliseconds: number): void {
+    const timer = this.#server.clock.setTimer(milliseconds, () => {
       this.#reason = "login-grace";
       this.#transport.destroy(new SshError("SSH_TIMEOUT", "not authenticated in time"));
     });
     this.#stops.push(() => {
-      grace.cancel();
+      timer.cancel();
     });
+  }
+
+  /** Somebody has to type, which takes longer than a client does by itself; once, so that it cannot be drawn out. */
+  #challenged(): void {
+    if (this.#wasChallenged) return;
+    this.#wasChallenged = true;
+    this.#stop();
+    this.#grace(this.#server.limits.challengeMs);
   }
 
   #createAuth(): AuthServer<I> {
@@ -315,6 +329,9 @@ class Arrival<I> {
       },
       refused: (reason, user) => {
         this.#server.refused({ remoteAddress: this.#address.remoteAddress, user, reason });
+      },
+      challenged: () => {
+        this.#challenged();
       },
     });
   }

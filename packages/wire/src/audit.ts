@@ -87,6 +87,8 @@ export interface AuditEvent {
   readonly grant?: AuditGrant;
   /** The certificate: key id, serial, CA fingerprint. */
   readonly certificate?: { readonly keyId: string; readonly serial: string; readonly authority: string };
+  /** A TOTP code was given for this connection. */
+  readonly secondFactor?: boolean;
   /** Milliseconds from the change that ended it, or that it lasted. */
   readonly elapsedMs?: number;
   readonly bytesIn?: number;

@@ -153,6 +153,25 @@ describe("createSessionRegistry()", () => {
     assert.equal(end.milliseconds, 0);
   });
 
+  test("createSessionRegistry() cuts what came without a code when its grant begins to ask for one, and no other", () => {
+    const { registry, put, cuts, store, clock } = createWorld();
+    const identity = { by: "certificate", certificate: certificateOf() } as const;
+    function connect(secondFactor: boolean): void {
+      registry.open({
+        kind: "connection",
+        request: { kind: "authenticate", identity, source: "192.0.2.1", secondFactor },
+        grants: store.world(clock.now()).grantsOf("alice"),
+        client: "192.0.2.1",
+        cut: (reason) => cuts.push(reason),
+      });
+    }
+    connect(false);
+    connect(true);
+    put("useraccesses", grantObject("alice-prod", { secondFactor: "PerSession" }));
+    assert.deepEqual(cuts, ["second-factor-required"]);
+    assert.equal(registry.size, 1);
+  });
+
   test("createSessionRegistry() leaves what another grant still covers", () => {
     const { open, put, remove, cuts } = createWorld();
     const second = grantObject("alice-too");

@@ -5,11 +5,12 @@ import { KubeError } from "@teleport-access/kube";
 import { totpCode, totpStep } from "@teleport-access/testkit";
 import { createFakeWorld, NAMESPACE } from "../web/fake-world.ts";
 import type { FakeWorld } from "../web/fake-world.ts";
+import { REFUSAL_STEP_MS } from "./code-check.ts";
 import { createCredentialStore } from "./credentials.ts";
 import { createAddressBudget } from "./lockout.ts";
 import { fakePasswords } from "./fake-passwords.ts";
 import { deriveKey, sealText } from "./session-key.ts";
-import { checkSignIn, REFUSAL_STEP_MS } from "./sign-in.ts";
+import { checkSignIn } from "./sign-in.ts";
 import type { SignInDeps, SignInResult } from "./sign-in.ts";
 
 const PASSWORD = "correct horse battery";

@@ -6,15 +6,12 @@
  * (parallel guesses cannot outrun the count), and the code is spent by the same
  * write that clears the count (two replicas cannot both accept it).
  */
-import type { Clock } from "@teleport-access/daemon";
 import type { User } from "@teleport-access/access";
-import type { CredentialStore, Credentials } from "./credentials.ts";
-import { countAttempt } from "./lockout.ts";
-import type { AddressBudget, LockoutPolicy } from "./lockout.ts";
+import { checkStoredCode, spendCode, untilNextStep, writeDownAttempt } from "./code-check.ts";
+import type { CodeDeps } from "./code-check.ts";
+import type { Credentials } from "./credentials.ts";
 import { BUSY } from "./password.ts";
 import type { Passwords } from "./password.ts";
-import { openText } from "./session-key.ts";
-import { checkCode } from "./totp.ts";
 import type { CodeCheck } from "./totp.ts";
 
 /** What somebody typed, and where from. */
@@ -43,25 +40,10 @@ export type SignInResult =
   | { readonly allowed: false; readonly reason: SignInRefusal };
 
 /** What the check needs from the proxy. */
-export interface SignInDeps {
+export interface SignInDeps extends CodeDeps {
   readonly passwords: Passwords;
-  readonly credentials: CredentialStore;
-  readonly budget: AddressBudget;
-  readonly clock: Clock;
-  readonly totpKey: Buffer;
   user(name: string): User | undefined;
-  lockout(): LockoutPolicy;
 }
-
-/**
- * Refusals are answered at a multiple of this since the request came in. The
- * work differs (a real user's Secret is read and written, an invented one's is
- * not); the answer's time does not. A sign-in takes 15 to 60 ms of work.
- */
-export const REFUSAL_STEP_MS = 400;
-
-/** A secret of the right form which nobody has: the code of an unknown user is checked, too. */
-const NOBODYS_SECRET = "A".repeat(32);
 
 /** Checks one attempt, start to end. Throws only when the API server does not answer. */
 export async function checkSignIn(deps: SignInDeps, attempt: SignInAttempt): Promise<SignInResult> {
@@ -114,63 +96,6 @@ async function decideKnown(
   if (!code.good) return { allowed: false, reason: code.reason };
   // After the factors, so that only the person learns that they are suspended, by not getting in.
   if (user.suspend) return { allowed: false, reason: "suspended" };
-  const spent = await spendCode(deps, user.name, known, code.step);
+  const spent = await spendCode(deps, user.name, { checked: known, step: code.step }, () => []);
   return spent ? { allowed: true, user } : { allowed: false, reason: "code-reused" };
-}
-
-/** A try that was written down, or that found the account locked; undefined when there are no credentials. */
-type Attempted = { readonly locked: true } | { readonly locked: false; readonly credentials: Credentials };
-
-async function writeDownAttempt(deps: SignInDeps, user: string): Promise<Attempted | undefined> {
-  let attempted: Attempted | undefined;
-  await deps.credentials.update(user, (current) => {
-    const attempts = countAttempt(current.attempts, deps.clock.now(), deps.lockout());
-    if (attempts === "locked") {
-      attempted = { locked: true };
-      return "leave";
-    }
-    const credentials = { ...current, attempts };
-    attempted = { locked: false, credentials };
-    return credentials;
-  });
-  return attempted;
-}
-
-function checkStoredCode(
-  deps: SignInDeps,
-  attempt: SignInAttempt,
-  known: Credentials | undefined,
-): ReturnType<typeof checkCode> {
-  const sealed = known?.totp;
-  const secret = sealed === undefined ? undefined : openText(deps.totpKey, sealed, attempt.user);
-  const check = checkCode(secret ?? NOBODYS_SECRET, attempt.code, deps.clock.now(), known?.totpLast);
-  return secret === undefined ? { good: false, reason: "wrong-code" } : check;
-}
-
-/**
- * Stores the code's step and clears the tries; false when the code was spent
- * meanwhile, or the credentials that were checked are no longer the ones stored.
- */
-async function spendCode(
-  deps: SignInDeps,
-  user: string,
-  checked: Credentials,
-  step: number,
-): Promise<boolean> {
-  let spent = false;
-  await deps.credentials.update(user, (current) => {
-    const same = current.password === checked.password && current.totp === checked.totp;
-    const unused = current.totpLast === undefined || step > current.totpLast;
-    spent = same && unused;
-    return spent ? { ...current, totpLast: step, attempts: [] } : "leave";
-  });
-  return spent;
-}
-
-async function untilNextStep(clock: Clock, started: number): Promise<void> {
-  const elapsed = clock.monotonic() - started;
-  const rest = REFUSAL_STEP_MS - (elapsed % REFUSAL_STEP_MS);
-  await new Promise<void>((resolve) => {
-    clock.setTimer(rest, resolve);
-  });
 }

@@ -1,10 +1,24 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { publicKeyOf } from "@teleport-access/sshcert";
-import type { AuthRequest } from "@teleport-access/ssh";
+import type { AuthRequest, AuthVerdict } from "@teleport-access/ssh";
+import { totpCode, totpStep } from "@teleport-access/testkit";
+import type { CredentialStore, Credentials } from "../signin/credentials.ts";
+import { createAddressBudget } from "../signin/lockout.ts";
+import type { SecondFactorDeps } from "../signin/second-factor.ts";
+import { sealText } from "../signin/session-key.ts";
 import type { CertificateParts, Fixture } from "../world-fixture.test.ts";
-import { certificateOf, createFixture, HOST_CA, NOW, OTHER_CA } from "../world-fixture.test.ts";
+import {
+  certificateOf,
+  createFixture,
+  grantObject,
+  HOST_CA,
+  NOW,
+  object,
+  OTHER_CA,
+} from "../world-fixture.test.ts";
 import { authenticateUser } from "./authenticate.ts";
+import type { UserIdentity } from "./authenticate.ts";
 
 function requestOf(over: Partial<AuthRequest> = {}, certificate: CertificateParts = {}): AuthRequest {
   return {
@@ -22,6 +36,29 @@ function requestOf(over: Partial<AuthRequest> = {}, certificate: CertificatePart
   };
 }
 
+const TOTP_KEY = Buffer.alloc(32, 9);
+const SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+/** alice's credentials, and nobody else's. */
+function credentialsOf(): CredentialStore {
+  let stored: Credentials = { password: "$hash", totp: sealText(TOTP_KEY, SECRET, "alice"), attempts: [] };
+  return {
+    read: () => Promise.resolve(stored),
+    update(_user, change) {
+      const next = change(stored);
+      if (next !== "leave") stored = next;
+      return Promise.resolve(stored);
+    },
+    deleteInvite: () => Promise.resolve(),
+  };
+}
+
+function codesOf({ clock, log }: Fixture): SecondFactorDeps {
+  const lockout = { maxAttempts: 5, windowSeconds: 900 };
+  const shared = { credentials: credentialsOf(), budget: createAddressBudget(), totpKey: TOTP_KEY };
+  return { ...shared, clock, log, lockout: () => lockout };
+}
+
 function answer(
   request: AuthRequest,
   { open = 0, fixture = createFixture() }: { open?: number; fixture?: Fixture } = {},
@@ -30,6 +67,7 @@ function answer(
   const verdict = authenticateUser(request, {
     ...{ store, audit, clock },
     sessions: { count: () => open },
+    codes: codesOf(fixture),
     maxSessionsPerUser: 50,
   });
   return {
@@ -92,4 +130,136 @@ describe("authenticateUser()", () => {
     fixture.clock.advance(61_000);
     assert.deepEqual(answer(requestOf(), { fixture }).lines, ["denied access-list-stale alice"]);
   });
+});
+
+describe("authenticateUser(), a code after the key", () => {
+  type Challenged = Extract<AuthVerdict<UserIdentity>, { accept: "challenge" }>;
+
+  function challenged(fixture: Fixture, user = "alice"): Challenged {
+    const { verdict } = answer(requestOf({ user }), { fixture });
+    assert.ok(verdict.accept === "challenge", `${verdict.accept}`);
+    return verdict;
+  }
+
+  /** alice's grant asks for a code. */
+  function createWorld(): Fixture {
+    const fixture = createFixture();
+    fixture.put("useraccesses", grantObject("alice-prod", { secondFactor: "PerSession" }));
+    return fixture;
+  }
+
+  function codeNow({ clock }: Fixture): string {
+    return totpCode(SECRET, totpStep(clock.now()));
+  }
+
+  /** The last line, in short. */
+  function lastLine({ events }: Fixture): unknown[] {
+    const { outcome, reason, secondFactor, certificate } = events.at(-1) ?? {};
+    return [outcome, reason, secondFactor, certificate?.keyId];
+  }
+
+  /** Wrong answers wait for the clock. */
+  async function typed(fixture: Fixture, { challenge }: Challenged, code: string): Promise<boolean> {
+    const judged = Promise.resolve(challenge.answer([code]));
+    const ended = judged.then(() => true);
+    while (!(await Promise.race([ended, new Promise((resolve) => setImmediate(resolve, false))]))) {
+      const due = fixture.clock.nextTimerAt;
+      if (due !== undefined) fixture.clock.advance(due - fixture.clock.now());
+    }
+    return await judged;
+  }
+
+  test("authenticateUser() asks for a code where no grant lets the person in without one, and audits both steps", async () => {
+    const fixture = createWorld();
+    const verdict = challenged(fixture);
+    assert.deepEqual(lastLine(fixture), ["info", "code-asked", undefined, "alice"]);
+    assert.equal(verdict.identity.request.secondFactor, true);
+    assert.equal(await typed(fixture, verdict, codeNow(fixture)), true);
+    assert.deepEqual(lastLine(fixture), ["allowed", undefined, true, "alice"]);
+  });
+
+  test("authenticateUser() keeps no second factor for somebody who gave none", () => {
+    const fixture = createFixture();
+    fixture.put("useraccesses", grantObject("more", { secondFactor: "PerSession" }));
+    const { verdict } = answer(requestOf(), { fixture });
+    assert.ok(verdict.accept === true);
+    assert.equal(verdict.identity.request.secondFactor, undefined);
+    assert.deepEqual(
+      verdict.identity.grants.map(({ name }) => name),
+      ["alice-prod"],
+    );
+  });
+
+  test("authenticateUser() asks with mixed grants when the user name asks for it or names a target that needs it", () => {
+    const fixture = createFixture();
+    const db = { targets: [{ host: "db-1" }], secondFactor: "PerSession" };
+    fixture.put(
+      "useraccesses",
+      grantObject("alice-prod", { targets: [{ host: "web-*" }] }),
+      grantObject("db", db),
+    );
+    for (const [user, want] of [
+      ["alice", true],
+      ["alice+code", "challenge"],
+      ["deploy@db-1.prod", "challenge"],
+      ["deploy@web-1.prod", true],
+      ["deploy@web-1.prod+code", "challenge"],
+      ["deploy@db-1.prod:22", "challenge"],
+    ] as const) {
+      assert.equal(answer(requestOf({ user }), { fixture }).verdict.accept, want, user);
+    }
+  });
+
+  test("authenticateUser() asks nobody who shows only that they have a certificate", () => {
+    const fixture = createWorld();
+    assert.deepEqual(answer(requestOf({ proven: false }), { fixture }).lines, []);
+  });
+
+  for (const [code, want] of [
+    ["000000", "second-factor-wrong"],
+    ["", "second-factor-wrong"],
+  ] as const) {
+    test(`authenticateUser() refuses the code ${JSON.stringify(code)} with ${want}`, async () => {
+      const fixture = createWorld();
+      assert.equal(await typed(fixture, challenged(fixture), code), false);
+      assert.deepEqual(lastLine(fixture), ["denied", want, undefined, "alice"]);
+    });
+  }
+
+  test("authenticateUser() refuses a code that was used for another connection", async () => {
+    const fixture = createWorld();
+    const codes = codesOf(fixture);
+    const deps = { ...fixture, sessions: { count: () => 0 }, codes, maxSessionsPerUser: 50 };
+    for (const want of [true, false]) {
+      const verdict = authenticateUser(requestOf(), deps);
+      assert.ok(verdict.accept === "challenge");
+      assert.equal(await typed(fixture, verdict, codeNow(fixture)), want);
+    }
+    assert.deepEqual(lastLine(fixture), ["denied", "code-reused", undefined, "alice"]);
+  });
+
+  for (const [what, change, want] of [
+    [
+      "the grant is gone",
+      (f: Fixture) => {
+        f.remove("useraccesses", grantObject());
+      },
+      "no-grant",
+    ],
+    [
+      "the person is suspended",
+      (f: Fixture) => {
+        f.put("proxyusers", object("proxyusers", "alice", { suspend: true }));
+      },
+      "user-suspended",
+    ],
+  ] as const) {
+    test(`authenticateUser() lets nobody in when ${what} while they type`, async () => {
+      const fixture = createWorld();
+      const verdict = challenged(fixture);
+      change(fixture);
+      assert.equal(await typed(fixture, verdict, codeNow(fixture)), false);
+      assert.deepEqual(lastLine(fixture), ["denied", want, undefined, "alice"]);
+    });
+  }
 });

@@ -2,23 +2,26 @@
  * Who is this person? Only a certificate of the user CA says it; the SSH user name does not
  * count. Every refusal is audited with its own reason, and looks the same from outside.
  */
-import { decide, loginSessionOf, textForPeople } from "@teleport-access/access";
-import type { AccessRefusal, AuthenticateRequest, Grant } from "@teleport-access/access";
+import { decide, judgeEntry, loginSessionOf, textForPeople } from "@teleport-access/access";
+import type { AccessRefusal, AuthenticateRequest, EntryWish, Grant } from "@teleport-access/access";
 import type { Certificate } from "@teleport-access/sshcert";
-import type { AuthRequest, AuthVerdict } from "@teleport-access/ssh";
+import type { AuthChallenge, AuthRequest, AuthVerdict } from "@teleport-access/ssh";
 import type { AuditEvent } from "@teleport-access/wire";
 import type { Clock } from "@teleport-access/daemon";
 import type { AccessStore } from "../acl/store.ts";
 import type { Audit } from "../audit.ts";
 import type { SessionRegistry } from "../sessions/registry.ts";
+import { checkSecondFactor } from "../signin/second-factor.ts";
+import type { SecondFactorDeps, SecondFactorRefusal } from "../signin/second-factor.ts";
 import { certificateFields } from "../tunnel/authenticate.ts";
+import { asksForCode, readTargetWish } from "./forward/target-name.ts";
 
 /** A person, proven. */
 export interface UserIdentity {
   readonly user: string;
   readonly certificate: Certificate;
   readonly source: string;
-  /** What was asked, for the registry to ask again. */
+  /** What was asked, for the registry to ask again; its `secondFactor` says whether a code was proven. */
   readonly request: AuthenticateRequest;
   readonly grants: readonly Grant[];
 }
@@ -27,52 +30,98 @@ export interface UserIdentity {
 export type UserAuthRefusal =
   AccessRefusal | "plain-key" | "unsupported-key" | "method-not-offered" | "too-many-connections";
 
+/** Why a person who was asked for a code is refused. */
+export type CodeRefusal = SecondFactorRefusal | AccessRefusal;
+
 /** What the check reads. */
 export interface UserAuthDeps {
   readonly store: AccessStore;
   readonly sessions: Pick<SessionRegistry, "count">;
+  readonly codes: SecondFactorDeps;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly maxSessionsPerUser: number;
 }
 
 type Answer =
-  | { readonly allowed: true; readonly identity: UserIdentity }
-  | { readonly allowed: false; readonly reason: UserAuthRefusal };
+  | { readonly kind: "refused"; readonly reason: UserAuthRefusal }
+  | { readonly kind: "open" | "code"; readonly identity: UserIdentity };
 
 /** Answers one authentication request of the SSH port. */
 export function authenticateUser(request: AuthRequest, deps: UserAuthDeps): AuthVerdict<UserIdentity> {
   // "none" is how a client asks for the list of methods; there is nothing to refuse yet.
   if (request.method === "none") return { accept: false };
   const answer = answerRequest(request, deps);
-  if (!answer.allowed) {
+  if (answer.kind === "refused") {
     deps.audit.record({ ...lineOf(request), outcome: "denied", reason: answer.reason });
     return { accept: false };
   }
+  const { identity } = answer;
+  if (answer.kind === "code") {
+    if (request.proven) deps.audit.record({ ...lineOf(request), outcome: "info", reason: "code-asked" });
+    return { accept: "challenge", identity, challenge: codeChallenge(request, identity, deps) };
+  }
   if (request.proven) deps.audit.record({ ...lineOf(request), outcome: "allowed" });
-  return { accept: true, identity: answer.identity };
+  return { accept: true, identity };
 }
 
-function answerRequest({ method, key, remoteAddress }: AuthRequest, deps: UserAuthDeps): Answer {
-  if (method !== "publickey") return { allowed: false, reason: "method-not-offered" };
-  if (key?.kind === "plain") return { allowed: false, reason: "plain-key" };
-  if (key?.kind !== "certificate") return { allowed: false, reason: "unsupported-key" };
+function answerRequest(
+  { user: userName, method, key, remoteAddress }: AuthRequest,
+  deps: UserAuthDeps,
+): Answer {
+  if (method !== "publickey") return { kind: "refused", reason: "method-not-offered" };
+  if (key?.kind === "plain") return { kind: "refused", reason: "plain-key" };
+  if (key?.kind !== "certificate") return { kind: "refused", reason: "unsupported-key" };
   const { certificate } = key;
-  const request: AuthenticateRequest = {
-    kind: "authenticate",
-    identity: { by: "certificate", certificate },
-    source: remoteAddress,
-  };
-  const decision = decide(request, deps.store.world(deps.clock.now()));
-  if (!decision.allowed) return decision;
+  const entry = judgeEntry(
+    { kind: "authenticate", identity: { by: "certificate", certificate }, source: remoteAddress },
+    entryWishOf(userName),
+    deps.store.world(deps.clock.now()),
+  );
+  if (entry.kind === "refused") return entry;
   const user = certificate.keyId;
   if (deps.sessions.count(user, "connection") >= deps.maxSessionsPerUser) {
-    return { allowed: false, reason: "too-many-connections" };
+    return { kind: "refused", reason: "too-many-connections" };
   }
+  const { request, grants } = entry;
+  return { kind: entry.kind, identity: { user, certificate, source: remoteAddress, request, grants } };
+}
+
+/** What is read from the SSH user name: `alice+code` asks to be asked, `deploy@web-1.prod` names a target. */
+function entryWishOf(userName: string): EntryWish {
+  const wish = readTargetWish(userName);
+  return { code: asksForCode(userName), ...(wish.kind === "target" ? { target: wish.target } : {}) };
+}
+
+/** The question after the key, once for all that the connection will carry. */
+function codeChallenge(request: AuthRequest, identity: UserIdentity, deps: UserAuthDeps): AuthChallenge {
   return {
-    allowed: true,
-    identity: { user, certificate, source: remoteAddress, request, grants: decision.grants },
+    instruction:
+      "A code of your authenticator app is needed. Each code works once: if you have just used one, wait for the next.",
+    prompts: [{ text: "Code: ", echo: false }],
+    answer: async ([code = ""]) => {
+      const reason = await refuseCode(code, identity, deps);
+      deps.audit.record({
+        ...lineOf(request),
+        ...(reason === undefined
+          ? { outcome: "allowed", secondFactor: true }
+          : { outcome: "denied", reason }),
+      });
+      return reason === undefined;
+    },
   };
+}
+
+async function refuseCode(
+  code: string,
+  { user, source, request }: UserIdentity,
+  deps: UserAuthDeps,
+): Promise<CodeRefusal | undefined> {
+  const refused = await checkSecondFactor(deps.codes, { user, code, address: source });
+  if (refused !== undefined) return refused;
+  // Typing takes time, in which access may have ended.
+  const decision = decide(request, deps.store.world(deps.clock.now()));
+  return decision.allowed ? undefined : decision.reason;
 }
 
 function lineOf(request: AuthRequest): Pick<AuditEvent, "event" | "client"> & Partial<AuditEvent> {

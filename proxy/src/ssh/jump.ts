@@ -94,9 +94,14 @@ class Jump {
   }
 
   #requestOf({ host, cluster }: { readonly host: string; readonly cluster: string }): JumpRequest {
-    const { certificate, source } = this.#connection.identity;
+    const { certificate, source, request } = this.#connection.identity;
     const { port } = this.#channel;
-    return { kind: "jump", identity: { by: "certificate", certificate }, source, host, cluster, port };
+    const { secondFactor = false } = request;
+    return {
+      kind: "jump",
+      identity: { by: "certificate", certificate },
+      ...{ source, secondFactor, host, cluster, port },
+    };
   }
 
   async #carry(request: JumpRequest, grants: readonly Grant[]): Promise<void> {

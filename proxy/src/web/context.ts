@@ -5,9 +5,7 @@
 import type { Server as HttpsServer } from "node:https";
 import type { FastifyInstance } from "fastify";
 import type { EnrollDeps } from "../signin/invite.ts";
-import { createAddressBudget } from "../signin/lockout.ts";
 import type { AddressBudget } from "../signin/lockout.ts";
-import { createCredentialStore } from "../signin/credentials.ts";
 import { loginSessionSealKey } from "../signin/login-session-seal.ts";
 import type { Passwords } from "../signin/password.ts";
 import { deriveKey } from "../signin/session-key.ts";
@@ -42,25 +40,15 @@ export interface WebContext {
 }
 
 export function createContext(deps: WebDeps, passwords: Passwords): WebContext {
-  const { store, clock, kube, namespace, sessionKey } = deps;
-  const credentials = createCredentialStore(kube, namespace);
-  const budget = createAddressBudget();
-  const totpKey = deriveKey(sessionKey, "totp");
+  const { store, codes, sessionKey } = deps;
+  const { credentials, budget, totpKey } = codes;
   const user = store.user.bind(store);
   return {
     deps,
     cookies: createCookies(deps),
     budget,
     sealKey: loginSessionSealKey(sessionKey),
-    signIn: {
-      passwords,
-      credentials,
-      budget,
-      clock,
-      totpKey,
-      user,
-      lockout: () => deps.config().authentication.lockout,
-    },
+    signIn: { ...codes, passwords, user },
     enroll: {
       passwords,
       credentials,

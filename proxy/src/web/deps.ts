@@ -9,6 +9,7 @@ import type { ProxyConfig } from "@teleport-access/wire";
 import type { AccessStore } from "../acl/store.ts";
 import type { Audit } from "../audit.ts";
 import type { UserCa } from "../ca/user-ca.ts";
+import type { CodeDeps } from "../signin/code-check.ts";
 
 /** The web TLS key and chain, PEM. */
 export interface TlsFiles {
@@ -24,6 +25,8 @@ export interface WebDeps {
   readonly store: AccessStore;
   readonly ca: UserCa;
   readonly kube: KubeClient;
+  /** The counters of one-time codes, which the SSH port shares. */
+  readonly codes: CodeDeps;
   /** 32 bytes, shared by all proxies of the namespace. */
   readonly sessionKey: Buffer;
   tls(): TlsFiles;

@@ -17,7 +17,10 @@ import type { FilledAccessStore, WatchedKind } from "../acl/store.ts";
 import { parseCaKeys } from "../ca/ca-keys.ts";
 import type { CaKeys } from "../ca/ca-keys.ts";
 import { createUserCa } from "../ca/user-ca.ts";
+import { createCredentialStore } from "../signin/credentials.ts";
+import { createAddressBudget } from "../signin/lockout.ts";
 import { loginSessionSealKey } from "../signin/login-session-seal.ts";
+import { deriveKey } from "../signin/session-key.ts";
 import type { WebDeps } from "./deps.ts";
 
 /** Namespace of everything in a fake world. */
@@ -126,6 +129,7 @@ interface Parts {
 function createDeps(parts: Parts, config: () => ProxyConfig): WebDeps {
   const { clock, keys, store, audited, sessionKey, tls, tlsListeners } = parts;
   const hostKey = publicKeyOf(generatePrivateKey("Ed25519"));
+  const kube = fakeClient(parts.objects, parts.failing);
   return {
     config,
     namespace: NAMESPACE,
@@ -137,7 +141,14 @@ function createDeps(parts: Parts, config: () => ProxyConfig): WebDeps {
       defaultTtlSeconds: 8 * 3600,
       maxTtlSeconds: 24 * 3600,
     }),
-    kube: fakeClient(parts.objects, parts.failing),
+    kube,
+    codes: {
+      credentials: createCredentialStore(kube, NAMESPACE),
+      budget: createAddressBudget(),
+      clock,
+      totpKey: deriveKey(sessionKey, "totp"),
+      lockout: () => config().authentication.lockout,
+    },
     sessionKey,
     tls: () => tls,
     onTlsChange: (listener) => {

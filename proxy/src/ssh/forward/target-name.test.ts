@@ -1,9 +1,24 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { addressOf, readTargetWish } from "./target-name.ts";
+import { addressOf, asksForCode, readTargetWish } from "./target-name.ts";
 
 const WEB = { login: "deploy", host: "web-1", cluster: "prod", port: 22 };
+
+test("asksForCode() reads +code at the end of any user name, which is no part of a target", () => {
+  for (const [name, want] of [
+    ["alice+code", true],
+    ["+code", true],
+    ["deploy@web-1.prod+code", true],
+    ["alice", false],
+    ["alice+code2", false],
+    ["+codealice", false],
+  ] as const) {
+    assert.equal(asksForCode(name), want, name);
+  }
+  assert.deepEqual(readTargetWish("deploy@web-1.prod:22+code"), { kind: "target", target: WEB });
+  assert.deepEqual(readTargetWish("alice+code"), { kind: "none" });
+});
 
 describe("readTargetWish()", () => {
   for (const [name, want] of [

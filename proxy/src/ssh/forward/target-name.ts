@@ -26,8 +26,17 @@ const MAX_WISH_LENGTH = 384;
 /** A port is digits without a leading zero: one way to write each. */
 const WISH = /^(?<login>[^@%]+)[@%](?<name>[^@%:]+)(?::(?<port>[1-9]\d{0,4}))?$/;
 
+/** Behind any user name: "ask me for a code" (docs/decisions/0007). No login, host, cluster or port ends like this. */
+const CODE_WISH = "+code";
+
+/** Whether the person asks to be asked for a one-time code. */
+export function asksForCode(userName: string): boolean {
+  return userName.endsWith(CODE_WISH);
+}
+
 /** Reads the SSH user name. What has neither `@` nor `%` names no target. */
-export function readTargetWish(userName: string): TargetWish {
+export function readTargetWish(fullName: string): TargetWish {
+  const userName = asksForCode(fullName) ? fullName.slice(0, -CODE_WISH.length) : fullName;
   if (!/[@%]/.test(userName)) return { kind: "none" };
   const target = userName.length > MAX_WISH_LENGTH ? undefined : readTarget(userName);
   return target === undefined ? { kind: "unreadable" } : { kind: "target", target };
