@@ -3,6 +3,10 @@ import { throughputReport } from "./b1-throughput/run.ts";
 import { runTransfers } from "./b1-throughput/transfers.ts";
 import type { AllTransfers } from "./b1-throughput/transfers.ts";
 import { relayCpuReport } from "./b2-relay-cpu/run.ts";
+import { setUpReport } from "./b3-set-up/run.ts";
+import { loginReport } from "./b4-logins/run.ts";
+import { keystrokeReport } from "./b7-keystrokes/run.ts";
+import { distanceReport } from "./b8-distance/run.ts";
 import type { RunOptions } from "./lab/setting.ts";
 import type { Report } from "./measure/report.ts";
 
@@ -18,4 +22,8 @@ function sharedTransfers(options: RunOptions): Promise<AllTransfers> {
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   b1: async (options) => throughputReport(await sharedTransfers(options)),
   b2: async (options) => relayCpuReport(await sharedTransfers(options)),
+  b3: setUpReport,
+  b4: loginReport,
+  b7: keystrokeReport,
+  b8: distanceReport,
 };

@@ -57,9 +57,9 @@ export const GCM = "aes128-gcm@openssh.com";
 /** OpenSSH's own order; our proxy's hop then takes the next one, since it does not offer ChaCha20. */
 export const STOCK_CIPHERS = `chacha20-poly1305@openssh.com,${GCM}`;
 
-const TARGET_PORT = 4022;
+export const TARGET_PORT = 4022;
 const OLD_TARGET_PORT = 4122;
-const P1: Omit<OpenSshPorts, "targetPort"> = { name: "p1", jumpPort: 4025, reversePort: 4026 };
+export const P1: Omit<OpenSshPorts, "targetPort"> = { name: "p1", jumpPort: 4025, reversePort: 4026 };
 const P2: Omit<OpenSshPorts, "targetPort"> = { name: "p2", jumpPort: 4125, reversePort: 4126 };
 
 export interface SettingOptions extends Partial<Pick<ProductOptions, "clusters" | "tunnelPort">> {
@@ -156,7 +156,7 @@ class Builder {
     this.#stops.push(() => product.stop());
     this.#ways.push(
       { host: "proxy", port: SSH_PORT, target: false },
-      { host: TARGET, port: 22, jump: "proxy", target: true },
+      { host: TARGET, as: TARGET, port: 22, jump: "proxy", target: true },
       { host: "direct", port: TARGET_PORT, target: true },
     );
     this.#paths.set("ours", { way: TARGET, relay: [groups.proxy, groups.agent], title: "ours" });

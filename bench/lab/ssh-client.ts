@@ -18,6 +18,8 @@ export interface Way {
   readonly jump?: string;
   /** Whether the target answers here, or a jump host. */
   readonly target: boolean;
+  /** What the jump host is asked for. @default 127.0.0.1 */
+  readonly as?: string;
 }
 
 export interface ClientOptions {
@@ -36,10 +38,10 @@ export interface BenchClient {
   /** Moves bytes to this end. */
   download(way: string, bytes: number): Promise<void>;
   upload(way: string, bytes: number): Promise<void>;
-  /** Starts a session and leaves it running. */
-  start(way: string, args: readonly string[]): ChildProcess;
-  /** The command line of a way, for other programs. */
-  commandLine(way: string): readonly string[];
+  /** Moves bytes to this end until it is ended. */
+  stream(way: string): ChildProcess;
+  /** Starts a session and leaves it running, its input and output in our hands. */
+  start(args: readonly string[], way: string, command: string): ChildProcess;
 }
 
 const LONGEST_MS = 180_000;
@@ -64,9 +66,17 @@ export function createBenchClient(options: ClientOptions): BenchClient {
     download: (way, bytes) => finish(...head(base), way, `head -c ${bytes} /dev/zero`),
     upload: (way, bytes) =>
       finish("/bin/sh", "-c", `head -c ${bytes} /dev/zero | "$@"`, "sh", ...base, way, "cat >/dev/null"),
-    start: (way, args) => start(head(base)[0], [...head(base).slice(1), ...args, way], "pipe"),
-    commandLine: (way) => [...base, way],
+    stream: (way) => start(...headAndRest([...base, way, "head -c 100G /dev/zero"]), "ignore"),
+    start: (args, way, command) => {
+      const [program, rest] = headAndRest([...base, ...args, way, command]);
+      return start(program, rest, "pipe");
+    },
   };
+}
+
+function headAndRest(words: readonly string[]): [string, readonly string[]] {
+  const [first, ...rest] = head(words);
+  return [first, rest];
 }
 
 function head(base: readonly string[]): [string, ...string[]] {
@@ -112,13 +122,12 @@ function writeConfig({ name, estate, ways, ciphers }: ClientOptions): string {
   return writeBelow(`client-${name}/ssh_config`, `${lines.join("\n")}\n`);
 }
 
-function wayLines({ host, port, jump, target }: Way): string[] {
-  // A name of the cluster goes through the proxy as it is; everything else listens on the loopback.
-  const named = host === TARGET ? [] : ["  HostName 127.0.0.1", `  Port ${port}`];
+function wayLines({ host, port, jump, target, as = "127.0.0.1" }: Way): string[] {
   return [
     `Host ${host}`,
-    ...named,
-    ...(target && host !== TARGET ? [`  HostKeyAlias ${TARGET}`] : []),
+    `  HostName ${as}`,
+    `  Port ${port}`,
+    ...(target ? [`  HostKeyAlias ${TARGET}`] : []),
     ...(jump === undefined ? [] : [`  ProxyJump ${jump}`]),
   ];
 }
