@@ -27,9 +27,15 @@ const NEVER_GRANTED = "permit-X11-forwarding";
 const LIFETIME_SLACK_SECONDS = 300;
 
 /**
+ * The critical options that count as enforced: source-address below, verify-required where the signature is seen
+ * (packages/ssh calls no request proven that lacks it), force-command by the target's sshd inside a jump and by
+ * the proxy in the forward form.
+ */
+const CRITICAL_OPTIONS: readonly string[] = ["source-address", VERIFY_REQUIRED, "force-command"];
+
+/**
  * Whether the certificate is good for `source` in this world: type, authority, signature, window, options.
- * Undefined when it is. Of the critical options the proxy enforces source-address (below) and verify-required
- * (where the signature is seen: packages/ssh calls no request proven that lacks it).
+ * Undefined when it is.
  */
 export function refuseCertificate(
   certificate: Certificate,
@@ -40,13 +46,28 @@ export function refuseCertificate(
     type: "user",
     authorities: world.userAuthorities,
     now: new Date(world.now),
-    criticalOptions: ["source-address", VERIFY_REQUIRED],
+    criticalOptions: CRITICAL_OPTIONS,
     ...(world.maxCertificateTtlSeconds === undefined
       ? {}
       : { maxLifetimeSeconds: world.maxCertificateTtlSeconds + LIFETIME_SLACK_SECONDS }),
   });
   if (!verdict.valid) return `certificate-${verdict.reason}`;
+  if (forcedCommandOf(certificate) === "unreadable") return "certificate-unknown-critical-option";
   return refuseSourceOption(certificate, source);
+}
+
+/** The only command that the certificate is good for, if it names one; it stands in for whatever is asked for. */
+export function forcedCommandOf(
+  certificate: Certificate,
+): { readonly command: string } | "unreadable" | undefined {
+  const data = certificate.criticalOptions.get("force-command");
+  if (data === undefined) return undefined;
+  try {
+    const command = optionString(data);
+    return command === "" ? "unreadable" : { command };
+  } catch {
+    return "unreadable";
+  }
 }
 
 /**

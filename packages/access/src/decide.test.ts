@@ -67,6 +67,33 @@ const ALLOWED: readonly AllowedRow[] = [
     name: "a source-address option that lists the client",
     request: authenticate({ criticalOptions: { "source-address": "192.0.2.0/24,2001:db8::/32" } }),
   },
+  {
+    name: "a forced command, which the proxy or the target enforces",
+    request: authenticate({ criticalOptions: { "force-command": "uptime" } }),
+  },
+  { name: "being logged in, for whichever permission", request: forward({ permission: undefined }) },
+  {
+    name: "an act that needs two permissions, by two grants",
+    request: forward({ permission: "Exec", alsoPermission: "FileTransfer" }),
+    world: {
+      grants: [
+        makeGrant({ permissions: ["Exec"] }),
+        makeGrant({ uid: "u-2", name: "alice-files", permissions: ["FileTransfer"] }),
+      ],
+    },
+  },
+  {
+    name: "port forwarding with a certificate that permits it",
+    request: forward({
+      permission: "PortForwarding",
+      identity: by(makeCertificate({ extensions: { "permit-port-forwarding": "" } })),
+    }),
+    world: { grants: [makeGrant({ permissions: ["PortForwarding"] })] },
+  },
+  {
+    name: "a shell without a terminal to a certificate without permit-pty",
+    request: forward({ identity: by(makeCertificate({ extensions: {} })) }),
+  },
 ];
 
 describe("decide()", () => {

@@ -5,7 +5,13 @@
  * what the grants say: it is identity only.
  */
 import type { Certificate } from "@teleport-access/sshcert";
-import { expiryOf, loginSessionOf, refuseCertificate, refuseKnownCertificate } from "./certificate-facts.ts";
+import {
+  expiryOf,
+  EXTENSION_OF_PERMISSION,
+  loginSessionOf,
+  refuseCertificate,
+  refuseKnownCertificate,
+} from "./certificate-facts.ts";
 import type { Grant, Permission } from "./grant.ts";
 import { matchGrants, staleAllowanceEnd } from "./grant-matching.ts";
 import type { TargetAddress } from "./grant-matching.ts";
@@ -53,7 +59,12 @@ export interface ForwardRequest extends Asker {
   readonly host: string;
   readonly port: number;
   readonly login: string;
-  readonly permission: Permission;
+  /** What is to be done; absent where it is only about being logged in there, which any permission allows. */
+  readonly permission?: Permission;
+  /** A second one that the same act needs: `rsync --server` is a command and moves files. */
+  readonly alsoPermission?: Permission;
+  /** A terminal is asked for. */
+  readonly terminal?: boolean;
 }
 
 /** A certificate is to be made for a person who signed in. */
@@ -123,12 +134,37 @@ function decideJump(request: JumpRequest, world: World): AccessDecision {
 function decideForward(request: ForwardRequest, world: World): AccessDecision {
   const target = findTarget(request, world);
   if (!target.allowed) return target;
-  const { login, permission } = request;
-  return matchGrants(
-    userOf(request.identity),
-    { ...wantedBy(request), target: target.target, login, permission },
-    world,
-  );
+  const { login, alsoPermission } = request;
+  const permission: Permission | "any" = request.permission ?? "any";
+  const wanted = { ...wantedBy(request), target: target.target, login };
+  const user = userOf(request.identity);
+  const grants: Grant[] = [];
+  for (const one of alsoPermission === undefined ? [permission] : [permission, alsoPermission]) {
+    const matching = matchGrants(user, { ...wanted, permission: one }, world);
+    if (!matching.allowed) return matching;
+    grants.push(...matching.grants);
+  }
+  const refused = refuseExtensions(request);
+  return refused === undefined
+    ? { allowed: true, grants: [...new Set(grants)] }
+    : { allowed: false, reason: refused };
+}
+
+/** The certificate's own limits, as the target's sshd would keep them. What is open already was held to them. */
+function refuseExtensions({
+  identity,
+  permission,
+  terminal,
+  live,
+}: ForwardRequest): AccessRefusal | undefined {
+  if (identity.by === "session" || live === true) return undefined;
+  // A shell without a terminal needs no permit-pty.
+  const needed = [
+    ...(permission === undefined || permission === "Shell" ? [] : [EXTENSION_OF_PERMISSION[permission]]),
+    ...(terminal === true ? [EXTENSION_OF_PERMISSION.Shell] : []),
+  ];
+  const missing = needed.some((name) => name !== undefined && !identity.certificate.extensions.has(name));
+  return missing ? "certificate-without-extension" : undefined;
 }
 
 function wantedBy(asker: Asker): { source: string; secondFactor: boolean; live: boolean } {

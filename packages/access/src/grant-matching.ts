@@ -22,7 +22,8 @@ export interface TargetAddress {
 export interface Wanted {
   readonly target?: TargetAddress;
   readonly login?: string;
-  readonly permission?: Permission;
+  /** "any": whichever, but there must be one. */
+  readonly permission?: Permission | "any";
   /** The client's address; absent where there is no client yet (issuing a certificate). */
   readonly source?: string;
   /** A TOTP code was given for this very session; "not-asked" where that is decided later (issuing). */
@@ -72,6 +73,10 @@ export function matchGrants(
   return { allowed: true, grants: left };
 }
 
+function permits({ permissions }: Grant, permission: Permission | "any"): boolean {
+  return permission === "any" ? permissions.length > 0 : permissions.includes(permission);
+}
+
 interface Condition {
   holds(grant: Grant, wanted: Wanted, world: World): boolean;
   /** Why nothing is left, of the grants that held all conditions before. */
@@ -88,7 +93,7 @@ const CONDITIONS: readonly Condition[] = [
     reason: () => "login-not-granted",
   },
   {
-    holds: (grant, { permission }) => permission === undefined || grant.permissions.includes(permission),
+    holds: (grant, { permission }) => permission === undefined || permits(grant, permission),
     reason: () => "permission-not-granted",
   },
   {

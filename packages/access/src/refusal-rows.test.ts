@@ -1,7 +1,8 @@
 /** Who is refused and why: the rows of decide.test.ts. */
 import { publicKeyOf } from "@teleport-access/sshcert";
 import type { Certificate } from "@teleport-access/sshcert";
-import type { AccessRequest } from "./decide.ts";
+import type { AccessRequest, ForwardRequest } from "./decide.ts";
+import type { Permission } from "./grant.ts";
 import {
   ALICE,
   HOST_CA,
@@ -35,10 +36,14 @@ export function jump(over: Partial<Extract<AccessRequest, { kind: "jump" }>> = {
 }
 
 /** Alice wants a shell as deploy on web-1.prod. */
-export function forward(over: Partial<Extract<AccessRequest, { kind: "forward" }>> = {}): AccessRequest {
+export function forward(over: ForwardParts = {}): AccessRequest {
   const place = { cluster: "prod", host: "web-1", port: 22, source: "192.0.2.7" };
-  return { kind: "forward", identity: by(GOOD), ...place, login: "deploy", permission: "Shell", ...over };
+  const { permission, ...rest } = { permission: "Shell" as const, ...over };
+  const wanted = permission === undefined ? {} : { permission };
+  return { kind: "forward", identity: by(GOOD), ...place, login: "deploy", ...wanted, ...rest };
 }
+
+type ForwardParts = Partial<Omit<ForwardRequest, "permission">> & { permission?: Permission | undefined };
 
 /** Alice signed in and asks for a certificate. */
 export const ISSUE: AccessRequest = { kind: "issue", user: "alice", loginSession: "s-alice" };
@@ -82,8 +87,39 @@ export const REFUSED: readonly Row[] = [
   },
   {
     want: "certificate-unknown-critical-option",
-    request: authenticate({ criticalOptions: { "force-command": "true" } }),
-    why: "the proxy cannot see the command inside a jump, so it cannot enforce it",
+    request: authenticate({ criticalOptions: { "only-on-tuesdays@example.com": "" } }),
+    why: "nobody here can enforce it",
+  },
+  {
+    want: "certificate-unknown-critical-option",
+    request: authenticate({ criticalOptions: { "force-command": "" } }),
+    why: "a forced command that is none cannot be enforced",
+  },
+  {
+    want: "certificate-without-extension",
+    request: forward({ permission: "AgentForwarding" }),
+    why: "the certificate lacks permit-agent-forwarding, whatever the grant says",
+  },
+  {
+    want: "certificate-without-extension",
+    request: forward({
+      permission: "Exec",
+      terminal: true,
+      identity: by(makeCertificate({ extensions: {} })),
+    }),
+    why: "a terminal needs permit-pty",
+  },
+  {
+    want: "permission-not-granted",
+    request: forward({ permission: "Exec", alsoPermission: "FileTransfer" }),
+    world: { grants: [makeGrant({ permissions: ["Exec"] })] },
+    why: "an act that needs two permissions is not done with one",
+  },
+  {
+    want: "permission-not-granted",
+    request: forward({ permission: undefined }),
+    world: { grants: [makeGrant({ permissions: [] })] },
+    why: "an empty list of permissions does not even log in",
   },
   {
     want: "certificate-source-not-allowed",

@@ -9,6 +9,7 @@ export type AccessRefusal =
   | `certificate-${CertificateRefusal}`
   | "certificate-source-not-allowed"
   | "certificate-without-session"
+  | "certificate-without-extension"
   | "key-not-acceptable"
   | "user-unknown"
   | "user-suspended"
@@ -43,6 +44,7 @@ export const ACCESS_REFUSALS: Readonly<Record<AccessRefusal, string>> = {
   "certificate-empty-validity": "The certificate ends before it begins.",
   "certificate-source-not-allowed": "The certificate's source-address option does not list the client.",
   "certificate-without-session": "The certificate does not name the sign-in that it comes from.",
+  "certificate-without-extension": "The certificate lacks the permit- extension for what was asked for.",
   "key-not-acceptable": "The public key is too weak, or of a type that is not certified.",
   "user-unknown": "There is no ProxyUser of this name.",
   "user-suspended": "The ProxyUser is suspended.",

@@ -9,7 +9,7 @@
  */
 import type { Duplex } from "node:stream";
 
-import { parseCertificate, SshReader, SshWriter } from "@teleport-access/sshcert";
+import { parseCertificate, SshReader, SshWriter, verifySignature } from "@teleport-access/sshcert";
 import type { Certificate, SignatureAlgorithm } from "@teleport-access/sshcert";
 
 import type { SshIdentity } from "./auth-client.ts";
@@ -33,23 +33,31 @@ const SIGN_FLAGS: Partial<Record<SignatureAlgorithm, number>> = { "rsa-sha2-256"
 /** Opens a connection to an agent: a channel of type auth-agent@openssh.com, or a local socket. */
 export type OpenAgent = () => Promise<Duplex>;
 
+/** One connection to an agent, one question at a time. Each question fails with SSH_AGENT or SSH_FORMAT. */
+export interface AgentClient {
+  /** The certificates that it holds; plain keys and what cannot be read are left out. */
+  certificates(): Promise<Certificate[]>;
+  /** Signs with the key of a certificate that it holds; a signature that is not good is an error. */
+  sign(certificate: Certificate, data: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer>;
+  close(): void;
+}
+
+/** An agent at the other end of a stream, which it owns. */
+export function agentClient(stream: Duplex): AgentClient {
+  return new AgentConnection(stream);
+}
+
 /** The certificates of an agent that `wanted` accepts, ready to be presented. Each use opens the agent anew. */
 export async function agentIdentities(
   open: OpenAgent,
   wanted: (certificate: Certificate) => boolean,
 ): Promise<SshIdentity[]> {
-  const blobs = await withAgent(open, (agent) => agent.list());
-  return blobs.flatMap((blob) => {
-    const certificate = certificateIn(blob);
-    if (certificate === undefined || !wanted(certificate)) return [];
-    return [
-      {
-        certificate,
-        sign: (data: Buffer, algorithm: SignatureAlgorithm) =>
-          withAgent(open, (agent) => agent.sign(certificate.blob, data, algorithm)),
-      },
-    ];
-  });
+  const certificates = await withAgent(open, (agent) => agent.certificates());
+  return certificates.filter(wanted).map((certificate) => ({
+    certificate,
+    sign: (data: Buffer, algorithm: SignatureAlgorithm) =>
+      withAgent(open, (agent) => agent.sign(certificate, data, algorithm)),
+  }));
 }
 
 function certificateIn(blob: Buffer): Certificate | undefined {
@@ -61,42 +69,49 @@ function certificateIn(blob: Buffer): Certificate | undefined {
 }
 
 /** The channel stays open only while it is needed. */
-async function withAgent<T>(open: OpenAgent, use: (agent: AgentConnection) => Promise<T>): Promise<T> {
-  const stream = await open();
+async function withAgent<T>(open: OpenAgent, use: (agent: AgentClient) => Promise<T>): Promise<T> {
+  const agent = agentClient(await open());
   try {
-    return await use(new AgentConnection(stream));
+    return await use(agent);
   } finally {
-    stream.destroy();
+    agent.close();
   }
 }
 
-/** One question at a time over one stream. */
-class AgentConnection {
+class AgentConnection implements AgentClient {
   readonly #stream: Duplex;
 
   constructor(stream: Duplex) {
     this.#stream = stream;
   }
 
-  async list(): Promise<Buffer[]> {
+  async certificates(): Promise<Certificate[]> {
     const reader = await this.#ask(Buffer.of(REQUEST_IDENTITIES), IDENTITIES_ANSWER);
     const count = reader.u32();
     if (count > MAX_IDENTITIES) throw new SshError("SSH_AGENT", `the agent lists ${count} keys`);
-    const blobs: Buffer[] = [];
+    const found: Certificate[] = [];
     for (let i = 0; i < count; i += 1) {
-      blobs.push(Buffer.from(reader.string()));
+      const certificate = certificateIn(Buffer.from(reader.string()));
+      if (certificate !== undefined) found.push(certificate);
       reader.string(); // the comment
     }
-    return blobs;
+    return found;
   }
 
-  async sign(blob: Buffer, data: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer> {
+  async sign(certificate: Certificate, data: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer> {
     const flags = SIGN_FLAGS[algorithm] ?? 0;
-    const question = new SshWriter().u8(SIGN_REQUEST).string(blob).string(data).u32(flags).done();
-    const signature = (await this.#ask(question, SIGN_RESPONSE)).string();
+    const question = new SshWriter().u8(SIGN_REQUEST).string(certificate.blob).string(data).u32(flags).done();
+    const signature = Buffer.from((await this.#ask(question, SIGN_RESPONSE)).string());
     const used = new SshReader(signature).text(64);
     if (used !== algorithm) throw new SshError("SSH_AGENT", `the agent signed with ${JSON.stringify(used)}`);
-    return Buffer.from(signature);
+    // A server counts bad signatures against the address they come from, which may be shared.
+    if (!verifySignature(certificate.publicKey, data, signature, [algorithm]))
+      throw new SshError("SSH_AGENT", "the agent's signature is not good");
+    return signature;
+  }
+
+  close(): void {
+    this.#stream.destroy();
   }
 
   async #ask(question: Buffer, answer: number): Promise<SshReader> {

@@ -21,10 +21,13 @@ export type SshIdentity =
       sign(data: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer>;
     };
 
+/** What to present; a function is asked once the server is ready for it, and may take its time. */
+export type SshIdentities = readonly SshIdentity[] | (() => Promise<readonly SshIdentity[]>);
+
 export interface AuthClientOptions {
   readonly transport: Transport;
   readonly user: string;
-  readonly identities: readonly SshIdentity[];
+  readonly identities: SshIdentities;
   accepted(): void;
   failed(error: SshError): void;
 }
@@ -44,11 +47,10 @@ function algorithmOf(certificate: Certificate): Presented {
 
 export class AuthClient {
   readonly #options: AuthClientOptions;
-  readonly #left: SshIdentity[];
+  #left: SshIdentity[] = [];
 
   constructor(options: AuthClientOptions) {
     this.#options = options;
-    this.#left = [...options.identities];
   }
 
   start(): void {
@@ -59,8 +61,10 @@ export class AuthClient {
   receive(type: number, payload: Buffer): boolean {
     switch (type) {
       case MSG.SERVICE_ACCEPT:
+        this.#begin();
+        return true;
       case MSG.USERAUTH_FAILURE:
-        this.#next(type === MSG.USERAUTH_FAILURE ? refusedMethods(payload) : undefined);
+        this.#next(refusedMethods(payload));
         return true;
       case MSG.USERAUTH_SUCCESS:
         this.#options.accepted();
@@ -70,6 +74,26 @@ export class AuthClient {
       default:
         throw new SshError("SSH_PROTOCOL", `message ${type} before authentication`);
     }
+  }
+
+  #begin(): void {
+    const { identities, transport } = this.#options;
+    if (typeof identities !== "function") {
+      this.#left = [...identities];
+      this.#next(undefined);
+      return;
+    }
+    identities().then(
+      (found) => {
+        this.#left = [...found];
+        if (!transport.finished) this.#next(undefined);
+      },
+      (error: unknown) => {
+        this.#options.failed(
+          error instanceof SshError ? error : new SshError("SSH_AGENT", "there is nothing to present", error),
+        );
+      },
+    );
   }
 
   #next(refused: string | undefined): void {

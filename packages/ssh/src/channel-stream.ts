@@ -9,7 +9,7 @@
 import { Duplex, Writable } from "node:stream";
 
 import { ByteQueue } from "./byte-queue.ts";
-import type { Channel, ChannelConsumer } from "./channel.ts";
+import type { Answer, Channel, ChannelConsumer } from "./channel.ts";
 import { SshError } from "./errors.ts";
 import { STDERR } from "./messages.ts";
 
@@ -40,7 +40,7 @@ function ignoreError(): void {
 }
 
 /** Channel requests of a stream go here; session.ts and client-session.ts set it. */
-export type RequestHandler = (name: string, data: Buffer) => boolean;
+export type RequestHandler = (name: string, data: Buffer) => Answer;
 
 export class ChannelStream extends Duplex implements SshChannel {
   readonly channel: Channel;

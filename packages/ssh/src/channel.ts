@@ -24,6 +24,12 @@ export interface ChannelHost {
   release(channel: Channel): void;
 }
 
+/**
+ * Whether a request is accepted, or a function that takes the one to be told later: called while the deciding
+ * message is handled, so that the answer goes out before what follows it.
+ */
+export type Answer = boolean | ((reply: (accepted: boolean) => void) => void);
+
 /** Who uses a channel. Calls are synchronous and must not throw. */
 export interface ChannelConsumer {
   /** `extended` is 0 for the data stream. `consumed(chunk.length)` is owed later. */
@@ -31,14 +37,18 @@ export interface ChannelConsumer {
   eof(): void;
   /** There is room again after `send` took less than it was given. */
   writable(): void;
-  /** A channel request. Returns whether it was accepted. */
-  request(name: string, data: Buffer): boolean;
+  /** A channel request. */
+  request(name: string, data: Buffer): Answer;
   /** Nothing will come any more. `cut`: the connection is gone, unsent bytes are lost. */
   closed(cut: boolean): void;
 }
 
 function nobody(): void {
   // A channel that is only closed again has no consumer.
+}
+
+function ignore(): void {
+  // The peer wants no answer.
 }
 
 const NOBODY: ChannelConsumer = {
@@ -77,6 +87,8 @@ export class Channel {
   #cut = false;
   #waiting = false;
   readonly #replies: ((accepted: boolean) => void)[] = [];
+  /** The peer's requests that are still being decided, and those decided meanwhile: answers keep their order. */
+  readonly #answers: { accepted: boolean | undefined }[] = [];
   bytesReceived = 0;
   bytesSent = 0;
 
@@ -241,9 +253,30 @@ export class Channel {
   }
 
   receiveRequest(name: string, wantReply: boolean, data: Buffer): void {
-    const accepted = !this.#gotClose && !this.#sentClose && this.#consumer.request(name, data);
-    if (wantReply && !this.#sentClose) {
-      this.#host.send(numberMessage(accepted ? MSG.CHANNEL_SUCCESS : MSG.CHANNEL_FAILURE, this.#remoteId));
+    const decided = !this.#gotClose && !this.#sentClose && this.#consumer.request(name, data);
+    if (!wantReply) {
+      if (typeof decided === "function") decided(ignore);
+      return;
+    }
+    if (this.#answers.length >= MAX_PENDING_REPLIES) {
+      throw new SshError("SSH_PROTOCOL", "too many channel requests at once");
+    }
+    const answer: { accepted: boolean | undefined } = { accepted: undefined };
+    this.#answers.push(answer);
+    const reply = (accepted: boolean): void => {
+      answer.accepted ??= accepted;
+      this.#sendAnswers();
+    };
+    if (typeof decided === "function") decided(reply);
+    else reply(decided);
+  }
+
+  #sendAnswers(): void {
+    for (let first = this.#answers[0]; first?.accepted !== undefined; first = this.#answers[0]) {
+      this.#answers.shift();
+      if (this.#sentClose || this.#cut) continue;
+      const type = first.accepted ? MSG.CHANNEL_SUCCESS : MSG.CHANNEL_FAILURE;
+      this.#host.send(numberMessage(type, this.#remoteId));
     }
   }
 

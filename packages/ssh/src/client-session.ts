@@ -80,7 +80,8 @@ async function prepare(
   }
 }
 
-function startRequest(start: SessionStart): [string, Buffer] {
+/** The channel request that starts something, and its data. */
+export function startRequest(start: SessionStart): [string, Buffer] {
   switch (start.kind) {
     case "shell":
       return ["shell", Buffer.alloc(0)];
@@ -91,7 +92,8 @@ function startRequest(start: SessionStart): [string, Buffer] {
   }
 }
 
-function encodeWindow(writer: SshWriter, size: WindowSize): SshWriter {
+/** The four numbers of a terminal's size. */
+export function encodeWindow(writer: SshWriter, size: WindowSize): SshWriter {
   return writer.u32(size.columns).u32(size.rows).u32(size.widthPixels).u32(size.heightPixels);
 }
 

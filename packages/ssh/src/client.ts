@@ -12,7 +12,7 @@ import type { SshPublicKey } from "@teleport-access/sshcert";
 
 import { ciphers } from "./algorithms.ts";
 import { AuthClient } from "./auth-client.ts";
-import type { SshIdentity } from "./auth-client.ts";
+import type { SshIdentities, SshIdentity } from "./auth-client.ts";
 import { openSession } from "./client-session.ts";
 import type { ClientSession, SessionOptions } from "./client-session.ts";
 import { Connection } from "./connection.ts";
@@ -36,9 +36,12 @@ interface BaseOptions {
   /** A connected stream to use instead of a new TCP connection, e.g. a channel or a WebSocket. */
   readonly transport?: Duplex;
   readonly user: string;
-  /** Presented in order. */
-  readonly identity: SshIdentity | readonly SshIdentity[];
-  /** For dialling, key exchange and authentication together. */
+  /**
+   * Presented in order. A function is asked when the server waits for it: everything before goes on meanwhile.
+   * What it rejects with is what the connection fails with, if it is an SshError.
+   */
+  readonly identity: SshIdentity | SshIdentities;
+  /** For dialling, key exchange and authentication together, but for the time that `identity` takes. */
   readonly timeoutMs: number;
   readonly chacha20?: boolean;
   /** @default TUNNEL_KEEPALIVE */
@@ -96,7 +99,7 @@ class Attempt {
   readonly #outcome: AttemptOutcome;
   readonly #clock: Clock;
   readonly #socket: Duplex;
-  readonly #timer: Timer;
+  #timer: Timer;
   readonly #stops: (() => void)[] = [];
   #transport: Transport | undefined;
   #auth: AuthClient | undefined;
@@ -108,13 +111,35 @@ class Attempt {
     this.#options = options;
     this.#outcome = outcome;
     this.#clock = options.clock ?? systemClock;
-    this.#timer = this.#clock.setTimer(options.timeoutMs, () => {
-      this.#fail(
-        new SshError("SSH_TIMEOUT", `${this.#target()}: no SSH connection within ${options.timeoutMs} ms`),
-      );
-    });
+    this.#timer = this.#startTimer();
     this.#socket = options.transport ?? this.#dial();
     if (options.transport !== undefined) this.#connected();
+  }
+
+  #startTimer(): Timer {
+    const { timeoutMs } = this.#options;
+    return this.#clock.setTimer(timeoutMs, () => {
+      this.#fail(new SshError("SSH_TIMEOUT", `${this.#target()}: no SSH connection within ${timeoutMs} ms`));
+    });
+  }
+
+  /** Asks for what to present, and later to sign, with the server's clock stopped: a person may have to touch a key. */
+  async #ask(identity: () => Promise<readonly SshIdentity[]>): Promise<readonly SshIdentity[]> {
+    const found = await this.#paused(identity);
+    return found.map((one) =>
+      "sign" in one
+        ? { ...one, sign: (data, algorithm) => this.#paused(() => one.sign(data, algorithm)) }
+        : one,
+    );
+  }
+
+  async #paused<T>(step: () => Promise<T>): Promise<T> {
+    this.#timer.cancel();
+    try {
+      return await step();
+    } finally {
+      if (!this.#failed) this.#timer = this.#startTimer();
+    }
   }
 
   #target(): string {
@@ -160,12 +185,17 @@ class Attempt {
     this.#auth = this.#createAuth(transport);
   }
 
+  #identities(identity: SshIdentity | SshIdentities): SshIdentities {
+    if (typeof identity === "function") return () => this.#ask(identity);
+    return "certificate" in identity ? [identity] : identity;
+  }
+
   #createAuth(transport: Transport): AuthClient {
     const { identity, user } = this.#options;
     return new AuthClient({
       transport,
       user,
-      identities: "certificate" in identity ? [identity] : identity,
+      identities: this.#identities(identity),
       accepted: () => {
         this.#accepted(transport);
       },

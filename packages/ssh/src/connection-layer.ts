@@ -54,6 +54,8 @@ export class ConnectionLayer implements ChannelHost {
   #nextId = 0;
   #noMoreSessions = false;
   #closed = false;
+  /** Told of global requests that are refused, by name. */
+  onGlobalRequest: (name: string) => void = ignore;
 
   constructor(transport: Transport, maxChannels: number) {
     this.#transport = transport;
@@ -272,6 +274,7 @@ export class ConnectionLayer implements ChannelHost {
     const wantReply = reader.u8() !== 0;
     const known = name === NO_MORE_SESSIONS;
     if (known) this.#noMoreSessions = true;
+    else this.onGlobalRequest(name);
     // tcpip-forward and everything else: no. The answers keep the order of the requests.
     if (wantReply) this.send(Buffer.of(known ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
   }

@@ -38,6 +38,8 @@ export interface SshPeer {
   readonly algorithms: NegotiatedAlgorithms;
   /** Registers who answers channels of a type. Types without a handler are refused. */
   onChannel(type: string, handler: (channel: IncomingChannel) => void): void;
+  /** Told of the peer's global requests, e.g. "tcpip-forward"; all are refused. */
+  onGlobalRequest(handler: (name: string) => void): void;
   /** Opens a channel. Rejects with SshError; ChannelRefusedError carries the peer's reason. */
   openChannel(type: string, payload: Buffer, timeoutMs?: number): Promise<SshChannel>;
   /** How many channels are open or being opened. */
@@ -100,6 +102,10 @@ export class Connection implements SshPeer {
     this.layer.onOpen(type, (request) => {
       handler(incoming(request));
     });
+  }
+
+  onGlobalRequest(handler: (name: string) => void): void {
+    this.layer.onGlobalRequest = handler;
   }
 
   openChannel(type: string, payload: Buffer, timeoutMs?: number): Promise<SshChannel> {

@@ -8,9 +8,11 @@ import type { Writable } from "node:stream";
 
 import { SshReader, SshWriter } from "@teleport-access/sshcert";
 
+import type { Answer } from "./channel.ts";
 import { stderrOf } from "./channel-stream.ts";
 import type { ChannelStream, SshChannel } from "./channel-stream.ts";
 import { MAX_COMMAND_BYTES, MAX_ENVIRONMENT, MAX_NAME_BYTES, MAX_TEXT_BYTES } from "./limits.ts";
+import { STDERR } from "./messages.ts";
 
 export interface WindowSize {
   readonly columns: number;
@@ -35,13 +37,17 @@ export interface SshSession {
   /** Standard input and output. */
   readonly channel: SshChannel;
   readonly stderr: Writable;
+  /** A line for error output, beside everything else: what does not leave at once is lost. */
+  tell(text: string): void;
   /** Granted at most once per session. */
-  onStart(handler: (start: SessionStart) => boolean): void;
-  onPty(handler: (pty: PtyRequest) => boolean): void;
+  onStart(handler: (start: SessionStart) => Answer): void;
+  onPty(handler: (pty: PtyRequest) => Answer): void;
   onEnvironment(handler: (name: string, value: string) => boolean): void;
   onWindowChange(handler: (size: WindowSize) => void): void;
   onSignal(handler: (name: string) => void): void;
   onAgentForwarding(handler: () => boolean): void;
+  /** Told of a request that is refused because nobody here knows it, e.g. "x11-req". */
+  onUnknown(handler: (name: string) => void): void;
   /** Reports the exit status, then closes after what was written. */
   exit(status: number): void;
   /** Reports death by a signal, then closes after what was written. `name` without "SIG". */
@@ -49,12 +55,13 @@ export interface SshSession {
 }
 
 interface Handlers {
-  start?: (start: SessionStart) => boolean;
-  pty?: (pty: PtyRequest) => boolean;
+  start?: (start: SessionStart) => Answer;
+  pty?: (pty: PtyRequest) => Answer;
   environment?: (name: string, value: string) => boolean;
   windowChange?: (size: WindowSize) => void;
   signal?: (name: string) => void;
   agentForwarding?: () => boolean;
+  unknown?: (name: string) => void;
 }
 
 class Session implements SshSession {
@@ -76,11 +83,15 @@ class Session implements SshSession {
     return this.#stderr;
   }
 
-  onStart(handler: (start: SessionStart) => boolean): void {
+  tell(text: string): void {
+    this.#stream.channel.send(Buffer.from(text), STDERR);
+  }
+
+  onStart(handler: (start: SessionStart) => Answer): void {
     this.#handlers.start = handler;
   }
 
-  onPty(handler: (pty: PtyRequest) => boolean): void {
+  onPty(handler: (pty: PtyRequest) => Answer): void {
     this.#handlers.pty = handler;
   }
 
@@ -100,8 +111,12 @@ class Session implements SshSession {
     this.#handlers.agentForwarding = handler;
   }
 
+  onUnknown(handler: (name: string) => void): void {
+    this.#handlers.unknown = handler;
+  }
+
   /** A malformed request throws, which ends the connection. */
-  #request(name: string, data: Buffer): boolean {
+  #request(name: string, data: Buffer): Answer {
     const reader = new SshReader(data);
     switch (name) {
       case "shell":
@@ -130,15 +145,17 @@ class Session implements SshSession {
       case "auth-agent-req@openssh.com":
         return this.#handlers.agentForwarding?.() ?? false;
       default:
+        this.#handlers.unknown?.(name);
         return false;
     }
   }
 
-  #start(start: SessionStart): boolean {
+  #start(start: SessionStart): Answer {
     // RFC 4254, section 6.5: only one of these requests can succeed per channel.
     if (this.#started) return false;
-    this.#started = this.#handlers.start?.(start) ?? false;
-    return this.#started;
+    const answer = this.#handlers.start?.(start) ?? false;
+    this.#started = answer !== false;
+    return answer;
   }
 
   #env(name: string, value: string): boolean {

@@ -10,6 +10,10 @@ export const AUDIT_EVENTS = [
   "ssh.auth",
   /** A channel to a target was opened or refused. */
   "channel.open",
+  /** Something beside what a channel is for was refused: a terminal, X11, remote forwarding. */
+  "channel.request",
+  /** The proxy logged in to a target for a person (forward form), or could not. */
+  "target.login",
   /** A channel or terminal ended, on its own or because access ended. */
   "session.end",
   /** An agent's connection authenticated or was refused. */

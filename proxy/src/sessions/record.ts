@@ -34,9 +34,13 @@ export function recordEnd(end: SessionEnd, { audit, clock, metrics }: RecordDeps
   });
 }
 
-function placeOf({ session }: SessionEnd): Pick<AuditEvent, "cluster" | "target"> {
-  const { cluster, target } = session;
-  return { ...(cluster === undefined ? {} : { cluster }), ...(target === undefined ? {} : { target }) };
+function placeOf({ session }: SessionEnd): Pick<AuditEvent, "cluster" | "target" | "login"> {
+  const { cluster, target, login } = session;
+  return {
+    ...(cluster === undefined ? {} : { cluster }),
+    ...(target === undefined ? {} : { target }),
+    ...(login === undefined ? {} : { login }),
+  };
 }
 
 /** Microseconds are enough. */

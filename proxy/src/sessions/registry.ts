@@ -15,8 +15,11 @@ export type LiveRequest = Exclude<AccessRequest, IssueRequest>;
 
 /** Something that a person has open. */
 export interface LiveSession {
-  /** A connection has shown who it is; what it carries are sessions of their own. */
-  readonly kind: "connection" | "jump" | "forward" | "terminal";
+  /**
+   * A connection has shown who it is; what it carries are sessions of their own. "target" is the login of the
+   * forward form at a target, "forward" each session and channel in it.
+   */
+  readonly kind: "connection" | "jump" | "forward" | "target" | "terminal";
   /** What was allowed; it is asked again at each change. */
   readonly request: LiveRequest;
   /** What it was allowed by. */
@@ -24,6 +27,8 @@ export interface LiveSession {
   /** `host.cluster:port`, where there is one. */
   readonly target?: string;
   readonly cluster?: string;
+  /** The account at the target, where it is known. */
+  readonly login?: string;
   readonly client: string;
   /** Ends it at once, without waiting for anything. */
   cut(reason: AccessRefusal): void;

@@ -7,28 +7,25 @@ import { decide, textForPeople } from "@teleport-access/access";
 import type { AccessRefusal, Grant, JumpRequest } from "@teleport-access/access";
 import { errorFields } from "@teleport-access/daemon";
 import type { Clock, Logger } from "@teleport-access/daemon";
-import { ChannelRefusedError, spliceChannels } from "@teleport-access/ssh";
-import type { DirectTcpipRequest, OpenRefusal, SshChannel, SshConnection } from "@teleport-access/ssh";
+import { spliceChannels } from "@teleport-access/ssh";
+import type { DirectTcpipRequest, SshChannel, SshConnection } from "@teleport-access/ssh";
 import { parseTarget } from "@teleport-access/wire";
-import type { AuditEvent, TransportRefusal } from "@teleport-access/wire";
+import type { AuditEvent } from "@teleport-access/wire";
 import type { AccessStore } from "../acl/store.ts";
 import type { Audit } from "../audit.ts";
-import type { OpenSession, OrdinaryEnd, SessionRegistry } from "../sessions/registry.ts";
+import type { OpenSession, SessionRegistry } from "../sessions/registry.ts";
 import type { TunnelRegistry } from "../tunnel/registry.ts";
 import type { UserIdentity } from "./authenticate.ts";
+import { DIAL_ANSWERS, dialRefusalOf, isDialRefusal } from "./dial-refusal.ts";
+import type { DialRefusal, OpenAnswer } from "./dial-refusal.ts";
 
 /** Why a channel to a target is not opened. */
 export type JumpRefusal =
   | AccessRefusal
-  | TransportRefusal
+  | DialRefusal
   /** The name is not `host.cluster`. */
   | "not-a-target"
-  | "too-many-sessions"
-  /** The cluster is trusted, but none of its agents is connected here. */
-  | "no-tunnel"
-  /** The agent could not reach the target. */
-  | "target-unreachable"
-  | "tunnel-lost";
+  | "too-many-sessions";
 
 /** What a jump needs from the proxy. */
 export interface JumpDeps {
@@ -40,15 +37,6 @@ export interface JumpDeps {
   readonly log: Logger;
   readonly maxSessionsPerUser: number;
 }
-
-/** What the agent may answer, word for word (packages/wire). */
-const AGENT_REFUSALS: readonly TransportRefusal[] = [
-  "target-not-listed",
-  "target-address-forbidden",
-  "malformed-request",
-  "too-many-channels",
-  "draining",
-];
 
 /** Carries one direct-tcpip channel, or refuses it. Never rejects. */
 export async function handleJump(
@@ -118,7 +106,7 @@ class Jump {
       const far = await tunnel.open({ host, port, user, sessionId: session.id, clientAddress: source });
       await this.#splice(far, session, request, grants);
     } catch (error) {
-      const reason = reasonOf(error);
+      const reason = dialRefusalOf(error);
       this.#deps.log.info("target not reached", { target: nameOf(request), ...errorFields(error) });
       if (session.live) this.#refuse(reason, request, session.id);
       session.end("failed");
@@ -168,7 +156,7 @@ class Jump {
     await splice.closed;
     const bytesIn = splice.bytesIn();
     const bytesOut = splice.bytesOut();
-    session.end(endOf(near, far), { bytesIn, bytesOut });
+    session.end(splice.endedBy() === "second" ? "target-closed" : "client-closed", { bytesIn, bytesOut });
   }
 
   #refuse(reason: JumpRefusal, request?: JumpRequest, session?: string): void {
@@ -196,35 +184,15 @@ function nameOf({ host, cluster, port }: JumpRequest): string {
   return port === 22 ? `${host}.${cluster}` : `${host}.${cluster}:${port}`;
 }
 
-/** Which side closed first cannot always be told; the side that is closed by its peer is the one that left. */
-function endOf(near: SshChannel, far: SshChannel): OrdinaryEnd {
-  return far.closedByPeer && !near.closedByPeer ? "target-closed" : "client-closed";
-}
-
-/** What the agent's answer, or the lack of one, means. */
-function reasonOf(error: unknown): JumpRefusal {
-  if (!(error instanceof ChannelRefusedError)) return "tunnel-lost";
-  return AGENT_REFUSALS.find((refusal) => error.message.endsWith(`"${refusal}"`)) ?? "target-unreachable";
-}
-
 /** What the person's ssh prints: these say nothing about grants, only about the way. */
-const ANSWERS: Readonly<Partial<Record<JumpRefusal, { readonly code: OpenRefusal; readonly text: string }>>> =
-  {
-    "not-a-target": { code: "prohibited", text: "access denied: a target is written host.cluster" },
-    "too-many-sessions": { code: "resource-shortage", text: "too many sessions are open" },
-    "no-tunnel": { code: "connect-failed", text: "the cluster has no connected agent" },
-    "tunnel-lost": { code: "connect-failed", text: "the connection to the cluster's agent was lost" },
-    "target-unreachable": { code: "connect-failed", text: "the agent cannot reach the target" },
-    "too-many-channels": { code: "resource-shortage", text: "the agent has too many sessions open" },
-    draining: { code: "connect-failed", text: "the agent is restarting; try again" },
-  };
-
-function answerOf(reason: JumpRefusal): { readonly code: OpenRefusal; readonly text: string } {
-  const answer = ANSWERS[reason];
-  if (answer !== undefined) return answer;
-  return { code: "prohibited", text: isAccessRefusal(reason) ? textForPeople(reason) : "access denied" };
-}
-
-function isAccessRefusal(reason: JumpRefusal): reason is AccessRefusal {
-  return !AGENT_REFUSALS.some((refusal) => refusal === reason);
+function answerOf(reason: JumpRefusal): OpenAnswer {
+  if (isDialRefusal(reason)) return DIAL_ANSWERS[reason];
+  switch (reason) {
+    case "not-a-target":
+      return { code: "prohibited", text: "access denied: a target is written host.cluster" };
+    case "too-many-sessions":
+      return { code: "resource-shortage", text: "too many sessions are open" };
+    default:
+      return { code: "prohibited", text: textForPeople(reason) };
+  }
 }

@@ -1,9 +1,10 @@
 /** The SSH port: where people come in with their certificates. */
-import { createSshServer, replyAndExit } from "@teleport-access/ssh";
+import { answerAndExit, createSshServer } from "@teleport-access/ssh";
 import type { HostKey, SshConnection, SshServer, SshServerLimits } from "@teleport-access/ssh";
 import type { TunnelRegistry } from "../tunnel/registry.ts";
 import { authenticateUser, farewell } from "./authenticate.ts";
 import type { UserAuthDeps, UserIdentity } from "./authenticate.ts";
+import { serveForward } from "./forward/serve.ts";
 import { readTargetWish } from "./forward/target-name.ts";
 import { handleJump } from "./jump.ts";
 import type { JumpDeps } from "./jump.ts";
@@ -48,12 +49,17 @@ function serve(connection: SshConnection<UserIdentity>, deps: UserServerDeps): v
   connection.onClose(() => {
     session.end("client-closed");
   });
+  const wish = readTargetWish(connection.user);
+  if (wish.kind === "target") {
+    serveForward(connection, wish.target, deps);
+    return;
+  }
   connection.onDirectTcpip((channel) => {
     void handleJump(channel, connection, deps);
   });
-  const wish = readTargetWish(connection.user);
   connection.onSession((asked) => {
-    if (wish.kind === "unreadable") replyAndExit(asked.accept(), UNREADABLE_TARGET, 255);
+    if (wish.kind === "unreadable")
+      answerAndExit(asked.accept(), () => ({ stderr: UNREADABLE_TARGET, status: 255 }));
     else serveMenu(asked, connection, deps);
   });
 }

@@ -1,0 +1,102 @@
+/** What the parts of one forward connection share: who, where to, and how to ask whether something is allowed. */
+import { decide } from "@teleport-access/access";
+import type { AccessDecision, ForwardRequest, Grant } from "@teleport-access/access";
+import type { Clock, Logger } from "@teleport-access/daemon";
+import type { SshConnection } from "@teleport-access/ssh";
+import type { AuditEvent } from "@teleport-access/wire";
+import type { AccessStore } from "../../acl/store.ts";
+import type { Audit } from "../../audit.ts";
+import type { LiveSession, OpenSession, SessionRegistry } from "../../sessions/registry.ts";
+import type { TunnelRegistry } from "../../tunnel/registry.ts";
+import type { UserIdentity } from "../authenticate.ts";
+import type { ForwardRefusal } from "./refusal.ts";
+import { addressOf } from "./target-name.ts";
+import type { TargetName } from "./target-name.ts";
+
+/** What the forward form needs from the proxy. */
+export interface ForwardDeps {
+  readonly store: AccessStore;
+  readonly sessions: SessionRegistry;
+  readonly tunnels: Pick<TunnelRegistry, "leastBusy">;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly maxSessionsPerUser: number;
+}
+
+/** What is asked beyond being logged in at the target. */
+export type Act = Pick<ForwardRequest, "permission" | "alsoPermission" | "terminal">;
+
+/** A request that was allowed. */
+export interface Allowed {
+  readonly request: ForwardRequest;
+  readonly grants: readonly Grant[];
+}
+
+/** One person's connection that names a target. */
+export class ForwardContext {
+  readonly connection: SshConnection<UserIdentity>;
+  readonly target: TargetName;
+  readonly deps: ForwardDeps;
+
+  constructor(connection: SshConnection<UserIdentity>, target: TargetName, deps: ForwardDeps) {
+    this.connection = connection;
+    this.target = target;
+    this.deps = deps;
+  }
+
+  /** Asks packages/access, now. */
+  decide(act: Act): AccessDecision & { readonly request: ForwardRequest } {
+    const request = this.#requestOf(act);
+    return { ...decide(request, this.deps.store.world(this.deps.clock.now())), request };
+  }
+
+  #requestOf(act: Act): ForwardRequest {
+    const { identity, source, secondFactor } = this.connection.identity.request;
+    const { host, cluster, port, login } = this.target;
+    const factor = secondFactor === undefined ? {} : { secondFactor };
+    return { kind: "forward", identity, source, ...factor, host, cluster, port, login, ...act };
+  }
+
+  /** Puts something that was allowed into the registry, which judges it again whenever access changes. */
+  open(kind: "forward" | "target", { request, grants }: Allowed, cut: LiveSession["cut"]): OpenSession {
+    const { cluster, login } = this.target;
+    const client = this.connection.remoteAddress;
+    const target = addressOf(this.target);
+    return this.deps.sessions.open({ kind, request, grants, target, cluster, login, client, cut });
+  }
+
+  /** Whether the person has as much open as one person may. */
+  get full(): boolean {
+    const { sessions, maxSessionsPerUser } = this.deps;
+    return sessions.count(this.connection.identity.user, "forward") >= maxSessionsPerUser;
+  }
+
+  /** Writes down that something was not done. */
+  denied(event: ForwardEvent, reason: ForwardRefusal, more: Partial<AuditEvent> = {}): void {
+    this.#record(event, { outcome: "denied", reason, ...more });
+  }
+
+  /** Writes down that something was done, by the first of its grants. */
+  allowed(event: ForwardEvent, [grant]: readonly Grant[], more: Partial<AuditEvent> = {}): void {
+    const by =
+      grant === undefined
+        ? {}
+        : { grant: { name: grant.name, uid: grant.uid, resourceVersion: grant.resourceVersion } };
+    this.#record(event, { outcome: "allowed", ...by, ...more });
+  }
+
+  #record(event: ForwardEvent, rest: Pick<AuditEvent, "outcome"> & Partial<AuditEvent>): void {
+    const { login, cluster } = this.target;
+    this.deps.audit.record({
+      event,
+      user: this.connection.identity.user,
+      client: this.connection.remoteAddress,
+      ...{ cluster, target: addressOf(this.target), login },
+      ...rest,
+    });
+  }
+}
+
+/** The audit events of the forward form. */
+export type ForwardEvent = "target.login" | "channel.open" | "channel.request";

@@ -1,0 +1,39 @@
+/** Which permissions does it take to start this? */
+import { forcedCommandOf } from "@teleport-access/access";
+import type { Permission } from "@teleport-access/access";
+import type { SessionStart } from "@teleport-access/ssh";
+import type { Certificate } from "@teleport-access/sshcert";
+import { isLegacyScp, startsFileTransfer } from "./file-transfer.ts";
+
+/** Each has to be granted, by whichever grants. */
+export interface Needs {
+  readonly permission: Permission;
+  readonly alsoPermission?: Permission;
+}
+
+/** What it takes. A subsystem that is not sftp is a program that the target's administrator chose. */
+export function needsOf(start: SessionStart): Needs {
+  switch (start.kind) {
+    case "shell":
+      return { permission: "Shell" };
+    case "subsystem":
+      return { permission: start.name === "sftp" ? "FileTransfer" : "Exec" };
+    case "exec":
+      return needsOfCommand(start.command);
+  }
+}
+
+function needsOfCommand(command: string): Needs {
+  if (isLegacyScp(command)) return { permission: "FileTransfer" };
+  return startsFileTransfer(command)
+    ? { permission: "Exec", alsoPermission: "FileTransfer" }
+    : { permission: "Exec" };
+}
+
+/** A certificate with a forced command is good for nothing else, whatever was asked for. */
+export function startAllowedBy(certificate: Certificate, asked: SessionStart): SessionStart {
+  const forced = forcedCommandOf(certificate);
+  // "unreadable" was refused at authentication; if it got here, nothing may run.
+  if (forced === "unreadable") throw new Error("a forced command that cannot be read");
+  return forced === undefined ? asked : { kind: "exec", command: forced.command };
+}

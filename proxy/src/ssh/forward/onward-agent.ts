@@ -1,0 +1,55 @@
+/**
+ * Agent forwarding onward: a program at the target asks the person's agent, through the proxy. Each question is a
+ * channel of its own, allowed anew, and cut when AgentForwarding is taken away. The bytes are the agent's affair.
+ */
+import { spliceChannels } from "@teleport-access/ssh";
+import type { IncomingChannel, Splice, SshClientConnection } from "@teleport-access/ssh";
+import { AGENT_CHANNEL } from "./agent-login.ts";
+import type { Allowed, ForwardContext } from "./context.ts";
+import { failureOf } from "./refusal.ts";
+
+/** Answers the target's agent channels; `forwarded` says whether it was ever told that there is an agent. */
+export function serveOnwardAgent(
+  target: SshClientConnection,
+  context: ForwardContext,
+  forwarded: () => boolean,
+): void {
+  target.onChannel(AGENT_CHANNEL, (channel) => {
+    const decision = context.decide({ permission: "AgentForwarding" });
+    if (decision.allowed && forwarded()) {
+      void carry(channel, context, decision);
+      return;
+    }
+    const reason = decision.allowed ? "agent-not-forwarded" : decision.reason;
+    context.denied("channel.open", reason, { detail: { request: AGENT_CHANNEL } });
+    channel.refuse("prohibited", "access denied");
+  });
+}
+
+async function carry(channel: IncomingChannel, context: ForwardContext, allowed: Allowed): Promise<void> {
+  let splice: Splice | undefined;
+  const entry = context.open("forward", allowed, () => {
+    if (splice === undefined) channel.refuse("prohibited", "access ended");
+    else splice.abort();
+  });
+  try {
+    const near = await context.connection.openChannel(AGENT_CHANNEL, Buffer.alloc(0));
+    if (!entry.live) {
+      near.destroy();
+      return;
+    }
+    splice = spliceChannels(channel.accept(), near);
+    context.allowed("channel.open", allowed.grants, {
+      session: entry.id,
+      detail: { request: AGENT_CHANNEL },
+    });
+    await splice.closed;
+    entry.end("target-closed", { bytesIn: splice.bytesOut(), bytesOut: splice.bytesIn() });
+  } catch (error) {
+    if (entry.live) {
+      context.denied("channel.open", failureOf(error).reason, { detail: { request: AGENT_CHANNEL } });
+      channel.refuse("connect-failed", "the person's agent cannot be reached");
+    }
+    entry.end("failed");
+  }
+}
