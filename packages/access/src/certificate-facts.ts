@@ -7,7 +7,7 @@ import { optionString, VERIFY_REQUIRED, verifyCertificate } from "@teleport-acce
 import type { Certificate } from "@teleport-access/sshcert";
 import type { Permission } from "./grant.ts";
 import type { AccessRefusal } from "./refusal.ts";
-import { rangesContain } from "./source-ranges.ts";
+import { certificateRanges, rangesContain } from "./source-ranges.ts";
 import type { World } from "./world.ts";
 
 /** The extension that names the LoginSession behind a certificate. sshd ignores it. */
@@ -40,7 +40,7 @@ const CRITICAL_OPTIONS: readonly string[] = ["source-address", VERIFY_REQUIRED, 
 export function refuseCertificate(
   certificate: Certificate,
   source: string,
-  world: World,
+  world: Pick<World, "now" | "userAuthorities" | "maxCertificateTtlSeconds">,
 ): AccessRefusal | undefined {
   const verdict = verifyCertificate(certificate, {
     type: "user",
@@ -110,8 +110,9 @@ function refuseSourceOption(certificate: Certificate, source: string): AccessRef
   const data = certificate.criticalOptions.get("source-address");
   if (data === undefined) return undefined;
   try {
-    const allowed = rangesContain(optionString(data).split(","), source);
-    return allowed ? undefined : "certificate-source-not-allowed";
+    const ranges = certificateRanges(optionString(data));
+    if (ranges === undefined) return "certificate-unknown-critical-option";
+    return rangesContain(ranges, source) ? undefined : "certificate-source-not-allowed";
   } catch {
     return "certificate-unknown-critical-option";
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
-import { isSourceRange, rangesContain } from "./source-ranges.ts";
+import { certificateRanges, isSourceRange, rangesContain } from "./source-ranges.ts";
 
 const ROWS = [
   { ranges: ["192.0.2.0/24"], address: "192.0.2.255", want: true, why: "inside" },
@@ -59,4 +59,42 @@ test("rangesContain() agrees with arithmetic on IPv4", () => {
       assert.equal(rangesContain([`${a.join(".")}/${prefix}`], b.join(".")), same);
     }),
   );
+});
+
+describe("certificateRanges()", () => {
+  const READ = [
+    ["127.0.0.1", ["127.0.0.1"]],
+    ["10.0.0.0/8,192.0.2.0/24", ["10.0.0.0/8", "192.0.2.0/24"]],
+    ["0.0.0.0/0,::/0", ["0.0.0.0/0", "::/0"]],
+    ["2001:db8::/32", ["2001:db8::/32"]],
+    ["2001:db8::8000:0:0:0/65", ["2001:db8::8000:0:0:0/65"]],
+    ["fe80::1", ["fe80::1"]],
+  ] as const;
+  for (const [text, want] of READ) {
+    test(`certificateRanges() reads ${text}`, () => {
+      assert.deepEqual(certificateRanges(text), want);
+    });
+  }
+  const REFUSED = [
+    ["", "says nothing"],
+    ["garbage,127.0.0.1", "sshd refuses the whole list"],
+    ["127.0.0.1,", "an entry is missing"],
+    ["127.0.0.1/8", "bits behind the prefix"],
+    ["2001:db8::1/64", "bits behind the prefix"],
+    ["2001:db8:0:0:8000::/64", "one bit behind the prefix"],
+    ["::ffff:127.0.0.1", "compared with no IPv4 client by sshd"],
+    ["!10.0.0.0/8", "no negation in a certificate"],
+    ["127.0.0.*", "no patterns"],
+  ] as const;
+  for (const [text, why] of REFUSED) {
+    test(`certificateRanges() refuses ${JSON.stringify(text)}: ${why}`, () => {
+      assert.equal(certificateRanges(text), undefined);
+    });
+  }
+});
+
+test("rangesContain() finds no IPv4 address in an IPv6 block", () => {
+  assert.equal(rangesContain(["::/0"], "192.0.2.1"), false);
+  assert.equal(rangesContain(["::/0"], "::ffff:192.0.2.1"), false);
+  assert.equal(rangesContain(["::/0"], "2001:db8::1"), true);
 });

@@ -1,6 +1,7 @@
 /**
  * Is a client's address in a list of CIDR blocks? IPv4-mapped IPv6 addresses count
- * as the IPv4 address that they carry, on both sides. Host bits of a block are ignored.
+ * as the IPv4 address that they carry, on both sides; other IPv6 blocks, `::/0` too, contain none of IPv4, as
+ * in sshd. Host bits of a block are ignored.
  */
 import { BlockList, isIP } from "node:net";
 
@@ -26,12 +27,54 @@ export function rangesContain(ranges: readonly string[], address: string): boole
   const plain = unmapped(address);
   const family = isIP(plain);
   if (family === 0) return false;
+  const wanted = family === 4 ? "ipv4" : "ipv6";
   const list = new BlockList();
   for (const text of ranges) {
     const range = parseRange(text);
-    if (range !== undefined) list.addSubnet(range.address, range.prefix, range.family);
+    // BlockList would find every IPv4 address in ::/0.
+    if (range?.family === wanted) list.addSubnet(range.address, range.prefix, range.family);
   }
-  return list.check(plain, family === 4 ? "ipv4" : "ipv6");
+  return list.check(plain, wanted);
+}
+
+/**
+ * The blocks of a certificate's source-address option, or undefined when one cannot be read. sshd refuses the whole
+ * certificate then, and also when bits are set behind the prefix: what its issuer meant is unknown. A mapped
+ * address, which sshd would compare with no IPv4 client, is refused too.
+ */
+export function certificateRanges(text: string): readonly string[] | undefined {
+  const ranges = text.split(",");
+  return ranges.every(isExactRange) ? ranges : undefined;
+}
+
+function isExactRange(text: string): boolean {
+  const range = parseRange(text);
+  if (range === undefined || MAPPED.test(text.split("/")[0] ?? "")) return false;
+  const bits = addressBits(range);
+  return !bits.slice(range.prefix).includes("1");
+}
+
+/** The address as text of 32 or 128 ones and zeros. */
+function addressBits({ address, family }: Range): string {
+  if (family === "ipv4")
+    return address
+      .split(".")
+      .map((part) => binary(Number(part), 8))
+      .join("");
+  // The URL parser writes IPv6 in one way: lower case, groups in hexadecimal, one "::" at most.
+  const { hostname } = new URL(`http://[${address}]`);
+  const [head = "", tail] = hostname.slice(1, -1).split("::");
+  const [front, back] = [groups(head), groups(tail ?? "")];
+  const gap = Array.from({ length: 8 - front.length - back.length }, () => 0);
+  return [...front, ...gap, ...back].map((group) => binary(group, 16)).join("");
+}
+
+function groups(text: string): number[] {
+  return text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
+}
+
+function binary(value: number, width: number): string {
+  return value.toString(2).padStart(width, "0");
 }
 
 function parseRange(text: string): Range | undefined {

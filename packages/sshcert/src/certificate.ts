@@ -106,6 +106,17 @@ function readPrincipals(list: Buffer): string[] {
   return principals;
 }
 
+/** What OpenSSH knows as flags. With data in one, sshd refuses the whole certificate. */
+const FLAGS: readonly string[] = [
+  VERIFY_REQUIRED,
+  "no-touch-required",
+  "permit-X11-forwarding",
+  "permit-agent-forwarding",
+  "permit-port-forwarding",
+  "permit-pty",
+  "permit-user-rc",
+];
+
 function readOptions(list: Buffer): Map<string, Buffer> {
   const reader = new SshReader(list);
   const options = new Map<string, Buffer>();
@@ -117,7 +128,10 @@ function readOptions(list: Buffer): Map<string, Buffer> {
     // Each named option may only appear once": so two readers agree on the value.
     if (bytes.compare(previous) <= 0) throw new SshFormatError("options are empty, repeated or out of order");
     previous = bytes;
-    options.set(name, reader.string());
+    const data = reader.string();
+    if (data.length > 0 && FLAGS.includes(name))
+      throw new SshFormatError("a flag among the options has data");
+    options.set(name, data);
   }
   return options;
 }

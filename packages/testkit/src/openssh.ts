@@ -259,13 +259,17 @@ function whenListening(child: ChildProcess, port: number): Promise<Sshd> {
     await ended;
   }
   return new Promise((resolve, reject) => {
+    let listening = false;
     child.on("error", reject);
     child.on("exit", (code) => {
       reject(new Error(`sshd ended with ${String(code)}: ${log}`));
     });
     child.stderr?.on("data", (chunk: Buffer) => {
       log += chunk.toString();
-      if (log.includes("Server listening on")) resolve({ port, log: () => log, stop });
+      // Asked once only: a test may make sshd write megabytes.
+      if (listening || !log.includes("Server listening on")) return;
+      listening = true;
+      resolve({ port, log: () => log, stop });
     });
   });
 }

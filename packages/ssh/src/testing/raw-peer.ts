@@ -78,6 +78,16 @@ export class RawPeer {
     }
   }
 
+  /** Takes the next message that is of one of these types, and says of which. @throws as `next` does. */
+  async nextOf(types: readonly number[]): Promise<number> {
+    for (;;) {
+      const index = this.received.findIndex((payload) => types.includes(payload[0] ?? 0));
+      if (index !== -1) return this.received.splice(index, 1)[0]?.[0] ?? 0;
+      if (this.transport.finished) throw new Error("connection ended while waiting for an answer");
+      await new Promise<void>((resolve) => this.#arrived.push(resolve));
+    }
+  }
+
   async startAuthentication(): Promise<void> {
     await this.secured;
     this.send(message(MSG.SERVICE_REQUEST).string("ssh-userauth"));
