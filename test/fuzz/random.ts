@@ -28,9 +28,8 @@ export class Random {
   }
 
   pick<T>(items: readonly [T, ...T[]] | readonly T[]): T {
-    const item = items[this.int(items.length)];
-    if (item === undefined) throw new Error("nothing to pick from");
-    return item;
+    if (items.length === 0) throw new Error("nothing to pick from");
+    return items[this.int(items.length)] as T;
   }
 
   bytes(length: number): Buffer {

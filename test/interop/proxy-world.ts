@@ -107,6 +107,8 @@ export interface ProxyWorld {
   audited(fields: Partial<AuditRecord>): Promise<AuditRecord>;
   startAgent(options?: AgentParts): Agent;
   set(kind: string, name: string, spec: object): void;
+  /** Makes a person who has signed in: the LoginSession is `s-<user>`. */
+  signIn(user: string): void;
   remove(kind: string, name: string): void;
   /** The operator ends a rotation of the user CA: only `key` counts from now on. */
   rotateUserCa(key: KeyObject): void;
@@ -336,13 +338,20 @@ class World implements ProxyWorld {
       principals: "Scoped",
       maxTunnels: 16,
     });
-    this.set("ProxyUser", "alice", {});
+    this.signIn("alice");
     this.set("UserAccess", "alice-prod", { userRef: { name: "alice" }, clusters: ["prod"], logins: [login] });
+  }
+
+  signIn(user: string): void {
+    const name = `s-${user}`;
     const expirationTime = new Date(Date.now() + 8 * HOUR).toISOString();
     const factors = ["Password", "TOTP"];
-    const fields = { namespace: NAMESPACE, name: "s-alice", user: "alice", expirationTime, factors };
-    const seal = sealLoginSession(loginSessionSealKey(SESSION_KEY), fields);
-    this.set("LoginSession", "s-alice", { userRef: { name: "alice" }, expirationTime, factors, seal });
+    const seal = sealLoginSession(loginSessionSealKey(SESSION_KEY), {
+      namespace: NAMESPACE,
+      ...{ name, user, expirationTime, factors },
+    });
+    this.set("ProxyUser", user, {});
+    this.set("LoginSession", name, { userRef: { name: user }, expirationTime, factors, seal });
   }
 
   async #createProxy(): Promise<Proxy> {
