@@ -24,6 +24,7 @@ const SERVICE_ACCOUNT = "/run/secrets/kubernetes.io/serviceaccount";
 
 export const SSH_PORT: number = PORTS.ssh;
 export const TUNNEL_PORT: number = PORTS.tunnel;
+export const HEALTH_PORT: number = PORTS.health;
 
 export interface ProductOptions {
   readonly estate: Estate;

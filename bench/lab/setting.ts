@@ -42,7 +42,11 @@ export interface Setting {
   readonly paths: ReadonlyMap<PathName, Path>;
   /** All parts; what the machine does beyond them is foreign. */
   readonly groups: readonly CpuGroup[];
+  /** The newest: client, target and P1. */
+  readonly openSsh: OpenSsh;
   readonly proxyGroup: CpuGroup;
+  /** Of P1's jump host. */
+  readonly peerGroup: CpuGroup;
   readonly targetPort: number;
   /** What is not there, and why. */
   readonly notes: readonly string[];
@@ -116,7 +120,9 @@ class Builder {
       estate: this.#estate,
       ...{ product, p1, paths: this.#paths, notes: this.#notes, targetPort: TARGET_PORT },
       groups: [...this.#groups.values()],
+      openSsh: this.#openSsh.newest,
       proxyGroup: this.#group("ours-proxy"),
+      peerGroup: this.#group("p1-proxy"),
       client: (ciphers = GCM, old = false) => this.#client(ciphers, old),
       path: (name) => this.#path(name),
       stop: () => this.stop(),

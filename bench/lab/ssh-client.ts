@@ -20,6 +20,10 @@ export interface Way {
   readonly target: boolean;
   /** What the jump host is asked for. @default 127.0.0.1 */
   readonly as?: string;
+  /** The user name there. @default the target's login */
+  readonly user?: string;
+  /** The socket of an SSH agent to forward. */
+  readonly agent?: string;
 }
 
 export interface ClientOptions {
@@ -104,27 +108,29 @@ function writeConfig({ name, estate, ways, ciphers }: ClientOptions): string {
       .filter((way) => !way.target)
       .map((way) => `[127.0.0.1]:${way.port} ${publicLine(estate.proxyHost)}`),
   ];
+  // ssh takes the first value that it finds for each keyword: what is particular comes first.
   const lines = [
+    ...ways.flatMap(wayLines),
     "Host *",
-    `  User ${LOGIN}`,
     "  BatchMode yes",
     "  LogLevel ERROR",
     "  IdentitiesOnly yes",
-    "  IdentityAgent none",
     "  GlobalKnownHostsFile none",
     `  UserKnownHostsFile ${writeBelow(`client-${name}/known_hosts`, `${known.join("\n")}\n`)}`,
     "  StrictHostKeyChecking yes",
     `  IdentityFile ${identity}`,
     `  CertificateFile ${identity}-cert.pub`,
     `  Ciphers ${ciphers}`,
-    ...ways.flatMap(wayLines),
+    "  IdentityAgent none",
   ];
   return writeBelow(`client-${name}/ssh_config`, `${lines.join("\n")}\n`);
 }
 
-function wayLines({ host, port, jump, target, as = "127.0.0.1" }: Way): string[] {
+function wayLines({ host, port, jump, target, as = "127.0.0.1", user = LOGIN, agent }: Way): string[] {
   return [
     `Host ${host}`,
+    `  User ${user}`,
+    ...(agent === undefined ? [] : ["  ForwardAgent yes", `  IdentityAgent ${agent}`]),
     `  HostName ${as}`,
     `  Port ${port}`,
     ...(target ? [`  HostKeyAlias ${TARGET}`] : []),

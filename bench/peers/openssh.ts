@@ -28,7 +28,8 @@ export interface OpenSshPeerOptions extends OpenSshPorts {
 }
 
 export interface OpenSshPeer {
-  readonly jump: BenchProcess;
+  /** Starts the jump host again, after it was killed. */
+  restartJump(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,21 +46,21 @@ export function openSshWays({ name, jumpPort, reversePort, targetPort }: OpenSsh
 /** Starts jump host and agent; resolves when the reverse port listens. */
 export async function startOpenSshPeer(options: OpenSshPeerOptions): Promise<OpenSshPeer> {
   const { openSsh, estate, groups, jumpPort, reversePort } = options;
-  // A jump host shows its plain key, as our proxy does.
-  const jump = await startSshd({
-    openSsh,
-    estate,
-    host: { privateKey: estate.proxyHost },
-    port: jumpPort,
-    group: groups.proxy,
-  });
+  function startJump(): Promise<BenchProcess> {
+    // A jump host shows its plain key, as our proxy does.
+    const host = { privateKey: estate.proxyHost };
+    return startSshd({ openSsh, estate, host, port: jumpPort, group: groups.proxy });
+  }
+  const running = { jump: await startJump() };
   const agent = startAgent(options);
   await whenListening(reversePort, agent);
   return {
-    jump,
+    async restartJump() {
+      running.jump = await startJump();
+    },
     async stop() {
       await agent.stop();
-      await jump.stop();
+      await running.jump.stop();
     },
   };
 }
