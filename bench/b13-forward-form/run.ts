@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startEcho } from "../b7-keystrokes/echo.ts";
+import { startEcho, whenSaid } from "../b7-keystrokes/echo.ts";
 import { TARGET } from "../lab/estate.ts";
 import { SSH_PORT } from "../lab/product.ts";
 import { LOGIN } from "../lab/sandbox.ts";
@@ -123,7 +123,7 @@ async function bytesPerSession(setting: Setting, client: BenchClient, sessions: 
     while (open.length < count) {
       const session = client.start([], "forward", "echo open; exec cat");
       open.push(session);
-      await new Promise((resolve) => session.stdout?.once("data", resolve));
+      await whenSaid(session, "open");
     }
     await sleep(SETTLE_MS);
     return residentBytes(pid);

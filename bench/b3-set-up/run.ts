@@ -106,7 +106,10 @@ function report(
     },
   ];
   const disturbed = near.disturbed + far.disturbed;
-  const notes = disturbed === 0 ? [] : [`${disturbed} logins were disturbed by other work on the machine`];
+  const notes = [
+    ...setting.notes,
+    ...(disturbed === 0 ? [] : [`${disturbed} logins were disturbed by other work on the machine`]),
+  ];
   return { title: "B3 session set-up", rows, notes, raw: { near: near.all, far: far.all } };
 }
 

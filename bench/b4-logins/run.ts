@@ -84,6 +84,7 @@ function report(setting: Setting, rounds: Rounds<Side>, logins: number): Report 
       },
     ],
     notes: [
+      ...setting.notes,
       `${logins} logins a round; the client, which shares the cores, takes ${client.toFixed(1)} ms of CPU a login`,
       ...(rounds.disturbed === 0
         ? []

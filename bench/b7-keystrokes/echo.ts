@@ -17,18 +17,7 @@ const READY = "ready-to-type";
 /** Opens a session over a way; resolves when the first key would be echoed. */
 export async function startEcho(client: BenchClient, way: string): Promise<Echo> {
   const child = client.start(["-tt"], way, `stty raw -echo; echo ${READY}; exec cat`);
-  await new Promise<void>((resolve, reject) => {
-    let said = "";
-    child.stdout?.on("data", function look(chunk: Buffer) {
-      said += chunk.toString();
-      if (!said.includes(READY)) return;
-      child.stdout?.off("data", look);
-      resolve();
-    });
-    child.on("exit", () => {
-      reject(new Error(`bench: the session over ${way} ended: ${said}`));
-    });
-  });
+  await whenSaid(child, READY);
   await sleep(100);
   return {
     async type(count) {
@@ -41,6 +30,27 @@ export async function startEcho(client: BenchClient, way: string): Promise<Echo>
     },
     stop: () => child.kill("SIGKILL"),
   };
+}
+
+/** Resolves when a session has printed a word; rejects when it ends or stays silent. */
+export function whenSaid(child: ChildProcess, word: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    const timer = setTimeout(() => {
+      reject(new Error(`bench: a session did not say "${word}": ${said}`));
+    }, LONGEST_MS);
+    child.stdout?.on("data", function look(chunk: Buffer) {
+      said += chunk.toString();
+      if (!said.includes(word)) return;
+      clearTimeout(timer);
+      child.stdout?.off("data", look);
+      resolve();
+    });
+    child.on("exit", () => {
+      clearTimeout(timer);
+      reject(new Error(`bench: a session ended before it said "${word}": ${said}`));
+    });
+  });
 }
 
 function oneKey(child: ChildProcess): Promise<number> {

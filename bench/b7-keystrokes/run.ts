@@ -57,7 +57,10 @@ export async function keystrokeReport({ quick }: RunOptions): Promise<Report> {
   return {
     title: "B7 keystroke echo",
     rows: LOADS.flatMap((load) => rowsOf(setting, keys, load)),
-    notes: ["beside 2 streams every tunnel connection of ours carries one; P1 has one tunnel for all of it"],
+    notes: [
+      ...setting.notes,
+      "beside 2 streams every tunnel connection of ours carries one; P1 has one tunnel for all of it",
+    ],
     raw: Object.fromEntries(keys),
   };
 }

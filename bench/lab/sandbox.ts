@@ -41,9 +41,9 @@ export async function enterSandbox(): Promise<number> {
     stdio: "inherit",
     env: { ...process.env, [MARK]: "1" },
   });
-  // The terminal's Ctrl-C reaches the inside by itself; we stay to tidy up behind it.
+  // unshare itself heeds no polite signal; when it is killed, the kernel kills everything inside.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => child.kill(signal));
+    process.on(signal, () => child.kill("SIGKILL"));
   }
   const code = await new Promise<number>((resolve, reject) => {
     child.on("error", reject);
@@ -51,7 +51,7 @@ export async function enterSandbox(): Promise<number> {
       resolve(status ?? 1);
     });
   });
-  removeCpuGroups();
+  await removeCpuGroups();
   return code;
 }
 
@@ -66,6 +66,9 @@ export const FOLDER = "/run/bench";
 /** Sets the inside up. */
 export function prepareSandbox(): void {
   run("ip", "link", "set", "lo", "up");
+  // The namespace has a setting of its own: CONGESTION=reno is another experiment.
+  const congestion = process.env["CONGESTION"];
+  if (congestion !== undefined) writeFileSync("/proc/sys/net/ipv4/tcp_congestion_control", congestion);
   run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run");
   mkdirSync("/run/sshd", { mode: 0o755 });
   mkdirSync(FOLDER);

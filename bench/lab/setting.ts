@@ -56,6 +56,7 @@ export interface Setting {
   stop(): Promise<void>;
 }
 
+const POST_QUANTUM = "mlkem768x25519-sha256";
 /** What stock clients end up with when a server leaves ChaCha20 out. */
 export const GCM = "aes128-gcm@openssh.com";
 /** OpenSSH's own order; our proxy's hop then takes the next one, since it does not offer ChaCha20. */
@@ -127,8 +128,20 @@ class Builder {
       path: (name) => this.#path(name),
       stop: () => this.stop(),
     };
-    for (const [name, { way }] of this.#paths) await setting.client(GCM, name === "p2").run(way, "true");
+    await this.#checkPaths(setting);
     return setting;
+  }
+
+  /** Each path carries a login; ours and P1's agree on what the figures claim, or there are no figures. */
+  async #checkPaths(setting: Setting): Promise<void> {
+    for (const [name, { way, title }] of this.#paths) {
+      const hops = await setting.client(GCM, name === "p2").negotiated(way);
+      if (name !== "p2" && name !== "go" && !hops.every((hop) => hop.startsWith(`${POST_QUANTUM} `)))
+        throw new Error(
+          `bench: ${title} agreed on ${hops.join(", ")}: expected ${POST_QUANTUM} on every hop`,
+        );
+      this.#notes.push(`${title}: ${hops.length} hops, ${[...new Set(hops)].join("; ")}`);
+    }
   }
 
   async stop(): Promise<void> {

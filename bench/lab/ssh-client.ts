@@ -38,10 +38,12 @@ export interface ClientOptions {
 
 export interface BenchClient {
   /** Runs a command over a way to its end; rejects with what ssh said when it failed. */
-  run(way: string, command: string): Promise<void>;
+  run(way: string, command: string): Promise<unknown>;
+  /** What the hops of a way agree on, outermost last, e.g. "mlkem768x25519-sha256 with aes128-gcm@openssh.com". */
+  negotiated(way: string): Promise<readonly string[]>;
   /** Moves bytes to this end. */
-  download(way: string, bytes: number): Promise<void>;
-  upload(way: string, bytes: number): Promise<void>;
+  download(way: string, bytes: number): Promise<unknown>;
+  upload(way: string, bytes: number): Promise<unknown>;
   /** Moves bytes to this end until it is ended. */
   stream(way: string): ChildProcess;
   /** Starts a session and leaves it running, its input and output in our hands. */
@@ -62,10 +64,13 @@ export function createBenchClient(options: ClientOptions): BenchClient {
     if (child.pid !== undefined) group.add(child.pid);
     return child;
   }
-  async function finish(command: string, ...args: readonly string[]): Promise<void> {
-    await ended(start(command, args, "ignore"), args.slice(-2).join(" "));
+  async function finish(command: string, ...args: readonly string[]): Promise<string> {
+    return await ended(start(command, args, "ignore"), args.slice(-2).join(" "));
   }
   return {
+    async negotiated(way) {
+      return hopsOf(await finish(...head(base), "-v", "-o", "LogLevel=DEBUG1", way, "true"));
+    },
     run: (way, command) => finish(...head(base), way, command),
     download: (way, bytes) => finish(...head(base), way, `head -c ${bytes} /dev/zero`),
     upload: (way, bytes) =>
@@ -88,7 +93,14 @@ function head(base: readonly string[]): [string, ...string[]] {
   return [first, ...rest];
 }
 
-async function ended(child: ChildProcess, what: string): Promise<void> {
+/** What ssh -v prints once a hop, for the target and for the jump host that it starts itself for. */
+function hopsOf(said: string): string[] {
+  const kex = [...said.matchAll(/kex: algorithm: (\S+)/g)].map((match) => match[1] ?? "");
+  const ciphers = [...said.matchAll(/kex: server->client cipher: (\S+)/g)].map((match) => match[1] ?? "");
+  return kex.map((name, hop) => `${name} with ${ciphers[hop] ?? "?"}`);
+}
+
+async function ended(child: ChildProcess, what: string): Promise<string> {
   let said = "";
   child.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
   const timer = setTimeout(() => child.kill("SIGKILL"), LONGEST_MS);
@@ -98,6 +110,7 @@ async function ended(child: ChildProcess, what: string): Promise<void> {
   });
   clearTimeout(timer);
   if (code !== 0) throw new Error(`bench: ssh (${what}) ended with ${String(code)}: ${said.trim()}`);
+  return said;
 }
 
 function writeConfig({ name, estate, ways, ciphers }: ClientOptions): string {

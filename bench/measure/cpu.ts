@@ -6,6 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** One part. */
 export interface CpuGroup {
@@ -51,14 +52,25 @@ export function createCpuGroup(name: string): CpuGroup {
   return cpuSource() === "cgroup cpuacct" ? new Cgroup(name, made) : new ProcessTrees(name);
 }
 
+/** The processes of a sandbox that was killed are gone within moments. */
+const GOING_MS = 2_000;
+
 /** Removes the groups of this and of killed runs; those with processes in them stay. */
-export function removeCpuGroups(): void {
-  for (const folder of globSync(join(ROOT, `${PREFIX}*`))) {
-    try {
-      rmdirSync(folder);
-    } catch {
-      // Another run is using it.
-    }
+export async function removeCpuGroups(): Promise<void> {
+  const end = performance.now() + GOING_MS;
+  while (globSync(join(ROOT, `${PREFIX}*`)).filter((folder) => !removed(folder)).length > 0) {
+    if (performance.now() > end) return;
+    await sleep(50);
+  }
+}
+
+function removed(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch {
+    // Somebody is still in it.
+    return false;
   }
 }
 

@@ -35,8 +35,6 @@ export function collectFacts(): Facts {
     ssh2: version,
     OpenSSH: [newest, oldest].flatMap((one) => one?.version ?? []).join(", "),
     go: hasGoRelay() ? `${goToolchain()}, ${goVersions()}` : "none",
-    cipher: "aes128-gcm@openssh.com on every hop unless said otherwise",
-    kex: "mlkem768x25519-sha256 on every hop of ours and of OpenSSH 10",
     congestion: setting("/proc/sys/net/ipv4/tcp_congestion_control"),
     governor: setting("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
     kernel: release(),
