@@ -56,5 +56,10 @@ function rowsOf(
 
 /** As JSON takes it. */
 export function rawOf({ cipher, bytes, logins, rounds }: Transfers): object {
-  return { cipher, bytes, logins: Object.fromEntries(logins), rounds: rounds.all };
+  return {
+    cipher,
+    bytes: Object.fromEntries([...logins.keys()].map((path) => [path, bytes(path)])),
+    logins: Object.fromEntries(logins),
+    rounds: rounds.all,
+  };
 }

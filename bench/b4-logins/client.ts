@@ -7,6 +7,8 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { connectSsh, startSsh2 } from "@teleport-access/ssh";
+import type { SshPublicKey } from "@teleport-access/sshcert";
+import type { Identity } from "../lab/estate.ts";
 import { dialFrom, identityOf, keyOf } from "../lab/load.ts";
 import type { IdentityText } from "../lab/load.ts";
 
@@ -25,16 +27,21 @@ export interface LoginResult {
 
 const LOGIN_MS = 30_000;
 
-async function loginOnce(orders: LoginOrders, port: number, serial: number): Promise<number> {
+/** The orders, read once. */
+interface Person {
+  readonly user: string;
+  readonly identity: Identity;
+  readonly hostKeyPins: readonly SshPublicKey[];
+  readonly timeoutMs: number;
+}
+
+async function loginOnce(person: Person, port: number, serial: number): Promise<number> {
   const from = performance.now();
   const connection = await connectSsh({
     host: "127.0.0.1",
     port,
     transport: await dialFrom(serial, port),
-    user: orders.user,
-    identity: identityOf(orders.identity),
-    hostKeyPins: [keyOf(orders.hostKey)],
-    timeoutMs: LOGIN_MS,
+    ...person,
   });
   const took = performance.now() - from;
   const closed = new Promise<void>((resolve) => {
@@ -49,11 +56,17 @@ async function loginOnce(orders: LoginOrders, port: number, serial: number): Pro
 
 async function loginMany(orders: LoginOrders, port: number, count: number): Promise<LoginResult> {
   const milliseconds: number[] = [];
+  const person: Person = {
+    user: orders.user,
+    identity: identityOf(orders.identity),
+    hostKeyPins: [keyOf(orders.hostKey)],
+    timeoutMs: LOGIN_MS,
+  };
   let started = 0;
   async function one(lane: number): Promise<void> {
     while (started < count) {
       started += 1;
-      milliseconds.push(await loginOnce(orders, port, lane));
+      milliseconds.push(await loginOnce(person, port, lane));
     }
   }
   const from = performance.now();

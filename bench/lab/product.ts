@@ -97,12 +97,22 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
       return running.proxy;
     },
     async stop() {
-      // The agent's drain would wait for people; here nobody is left.
-      await Promise.all([agent.stop("SIGKILL"), running.proxy.stop("SIGKILL"), api.process.stop("SIGKILL")]);
+      // Nobody is left to drain for; but a profile is written at a proper end only.
+      await Promise.all([
+        agent.stop(extraFlags("cluster-agent").length > 0 ? "SIGTERM" : "SIGKILL"),
+        running.proxy.stop(extraFlags("proxy").length > 0 ? "SIGTERM" : "SIGKILL"),
+        api.process.stop("SIGKILL"),
+      ]);
     },
   };
   await product.whenReady();
   return product;
+}
+
+/** For profiling: PROXY_FLAGS=--cpu-prof, AGENT_FLAGS=... */
+function extraFlags(program: "proxy" | "cluster-agent"): readonly string[] {
+  const flags = process.env[program === "proxy" ? "PROXY_FLAGS" : "AGENT_FLAGS"] ?? "";
+  return flags.split(" ").filter((flag) => flag !== "");
 }
 
 function startNode(
@@ -110,12 +120,10 @@ function startNode(
   group: CpuGroup,
   env: Readonly<Record<string, string>>,
 ): BenchProcess {
-  // For profiling: PROXY_FLAGS=--cpu-prof, AGENT_FLAGS=...
-  const extra = process.env[program === "proxy" ? "PROXY_FLAGS" : "AGENT_FLAGS"]?.split(" ") ?? [];
   return startProcess({
     name: program,
     command: process.execPath,
-    args: [...NODE_FLAGS, ...extra, join(bundlePath(program), "main.js")],
+    args: [...NODE_FLAGS, ...extraFlags(program), join(bundlePath(program), "main.js")],
     env,
     group,
   });
