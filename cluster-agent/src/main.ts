@@ -1,8 +1,6 @@
 /**
  * The cluster agent's program: wires the parts, and ends in order.
  */
-import { setFlagsFromString } from "node:v8";
-
 import {
   createCloserStack,
   createLogger,
@@ -32,8 +30,6 @@ const GRACE_MS = 28_000;
 const IDENTITY_LOOK_MS = 10_000;
 
 async function main(log: Logger): Promise<void> {
-  // The buffers of encrypted packets would otherwise start a full collection every few milliseconds.
-  setFlagsFromString("--external-memory-accounted-in-global-limit");
   const environment = readEnvironment();
   log.info("agent starts", { ...(await startSsh2()), pod: environment.podName });
   const client = await connectApi(environment, log);

@@ -55,12 +55,15 @@ describe("ByteQueue", () => {
     for (let i = 0; i < 200_000; i += 1) queue.push(packet.subarray(0, 1));
     assert.ok(queue.chunks < 20, `${queue.chunks} buffers`);
   });
-  it("ByteQueue does not copy large chunks and ignores empty ones", () => {
+  it("ByteQueue keeps what it was given when the memory is used again, and ignores empty chunks", () => {
     const queue = new ByteQueue();
-    const large = Buffer.alloc(32_768, 7);
+    const [small, large] = [Buffer.alloc(10, 6), Buffer.alloc(32_768, 7)];
     queue.push(Buffer.alloc(0));
     queue.push(large);
-    assert.equal(queue.peek(), large);
+    queue.push(small);
+    for (const chunk of [small, large]) chunk.fill(0);
+    const rest = drain(queue, (n) => n);
+    assert.deepEqual(rest, Buffer.concat([Buffer.alloc(32_768, 7), Buffer.alloc(10, 6)]));
     queue.clear();
     assert.equal(queue.peek(), undefined);
     assert.equal(queue.length, 0);

@@ -1,8 +1,9 @@
 /**
- * Bytes that wait for room on the other side.
+ * Bytes that wait for room on the other side: copies, because what arrived is
+ * only there while it is handled (socket-input.ts).
  *
- * A peer may fill its 2 MiB window with 1-byte packets. Kept as they came, each
- * would cost a Buffer of a hundred bytes; so small chunks are copied together.
+ * A peer may fill its window with 1-byte packets. Kept one by one, each would
+ * cost a Buffer of a hundred bytes; so small chunks are copied together.
  */
 import { COALESCE_BELOW_BYTES } from "./limits.ts";
 
@@ -28,7 +29,7 @@ export class ByteQueue {
     if (chunk.length === 0) return;
     this.#length += chunk.length;
     if (chunk.length >= COALESCE_BELOW_BYTES) {
-      this.#chunks.push(chunk);
+      this.#chunks.push(Buffer.from(chunk));
       this.#tail = undefined;
     } else {
       this.#append(chunk);

@@ -102,7 +102,7 @@ export class ChannelStream extends Duplex implements SshChannel {
 
   #receive(chunk: Buffer, extended: number): void {
     if (extended !== 0) {
-      this.onExtended?.(chunk, extended);
+      this.onExtended?.(Buffer.from(chunk), extended);
       if (this.onExtended === undefined) this.channel.consumed(chunk.length);
       return;
     }

@@ -32,7 +32,10 @@ export type Answer = boolean | ((reply: (accepted: boolean) => void) => void);
 
 /** Who uses a channel. Calls are synchronous and must not throw. */
 export interface ChannelConsumer {
-  /** `extended` is 0 for the data stream. `consumed(chunk.length)` is owed later. */
+  /**
+   * `extended` is 0 for the data stream. `consumed(chunk.length)` is owed later. The chunk's memory is used
+   * again after the call: what is kept must be copied.
+   */
   data(chunk: Buffer, extended: number): void;
   eof(): void;
   /** There is room again after `send` took less than it was given. */

@@ -10,9 +10,11 @@ import {
   STRICT_KEX_CLIENT,
   STRICT_KEX_SERVER,
 } from "./algorithms.ts";
+import { hookGcm } from "./gcm.ts";
 import { ssh2 } from "./internals.ts";
 import { hookKeyExchange } from "./key-exchange.ts";
 import type { HostKeyOffer, VerifyHostSignature } from "./key-exchange.ts";
+import type { SocketOutput } from "./socket-output.ts";
 import type { KexInit, Negotiated, Protocol } from "./ssh2-internals.ts";
 
 export interface ServerRole {
@@ -32,7 +34,6 @@ export type Role = ServerRole | ClientRole;
 
 /** What happens below the messages. All calls are synchronous. */
 export interface ProtocolEvents {
-  write(data: Buffer): void;
   failed(error: Error): void;
   identified(ident: string): void;
   exchanged(negotiated: Negotiated): void;
@@ -52,8 +53,15 @@ function offer(role: Role, ciphers: readonly string[]): KexInit {
   return new KexInit({ kex: [...KEY_EXCHANGES, ...extra], serverHostKey, cs: direction, sc: direction });
 }
 
+export interface ProtocolOptions {
+  readonly role: Role;
+  readonly ciphers: readonly string[];
+  /** Where packets go. */
+  readonly output: SocketOutput;
+}
+
 /** One connection's Protocol, hooked and ready to start. */
-export function createProtocol(role: Role, ciphers: readonly string[], events: ProtocolEvents): Protocol {
+export function createProtocol({ role, ciphers, output }: ProtocolOptions, events: ProtocolEvents): Protocol {
   const { Protocol } = ssh2();
   let hostKey = "";
   const protocol = new Protocol({
@@ -72,7 +80,7 @@ export function createProtocol(role: Role, ciphers: readonly string[], events: P
       },
     },
     onWrite: (data) => {
-      events.write(data);
+      output.write(data);
     },
     onError: (error) => {
       events.failed(error);
@@ -94,5 +102,6 @@ export function createProtocol(role: Role, ciphers: readonly string[], events: P
       hostKey = name;
     },
   });
+  hookGcm(protocol, output);
   return protocol;
 }

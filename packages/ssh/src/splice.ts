@@ -11,6 +11,9 @@ import { streamOf } from "./channel-stream.ts";
 import type { SshChannel } from "./channel-stream.ts";
 import { attach, channelSide, Ends, Relay } from "./relay.ts";
 import type { Attachment, Side, WhichEnd } from "./relay.ts";
+import { SOCKET_HIGH_BYTES } from "./limits.ts";
+import { readSocket } from "./socket-input.ts";
+import { SocketOutput } from "./socket-output.ts";
 
 /** A running relay. "In" is from the first argument to the second. */
 export interface Splice {
@@ -67,23 +70,28 @@ const SOCKET_LINGER_MS = 10_000;
 /** A socket as a side: it takes everything, and says when it has had enough. */
 class SocketSide implements Side {
   readonly #socket: Duplex;
+  readonly #output: SocketOutput;
   #blocked = false;
   /** Whether bytes of this socket wait for the other side. */
   behind: () => boolean = () => false;
+  /** The socket takes bytes again. */
+  writable: () => void = () => undefined;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
+    this.#output = new SocketOutput(socket, () => {
+      if (!this.#blocked) return;
+      this.#blocked = false;
+      this.writable();
+    });
   }
 
   send(data: Buffer): number {
     if (this.#blocked) return 0;
     if (!this.#socket.writable) return data.length;
-    this.#blocked = !this.#socket.write(data);
+    this.#output.copy(data);
+    this.#blocked = this.#output.pending > SOCKET_HIGH_BYTES;
     return data.length;
-  }
-
-  drained(): void {
-    this.#blocked = false;
   }
 
   consumed(): void {
@@ -91,10 +99,12 @@ class SocketSide implements Side {
   }
 
   sendEof(): void {
+    this.#output.flush();
     if (!this.#socket.writableEnded) this.#socket.end();
   }
 
   close(): void {
+    this.#output.flush();
     if (this.#socket.writableFinished) this.#socket.destroy();
     else this.#socket.once("finish", () => this.#socket.destroy());
   }
@@ -112,6 +122,9 @@ export function spliceSocket(stream: SshChannel, socket: Duplex): Splice {
   const outbound = new Relay(side, channelSide(channel));
   const ends = new Ends();
   side.behind = () => outbound.waiting;
+  side.writable = () => {
+    inbound.writable();
+  };
   function abort(): void {
     inbound.drop();
     outbound.drop();
@@ -127,29 +140,24 @@ export function spliceSocket(stream: SshChannel, socket: Duplex): Splice {
       clearTimeout(timer);
     });
   }
-  listenToSocket(socket, { side, inbound, outbound, ends });
+  listenToSocket(socket, { inbound, outbound, ends });
   attach(stream, { outward: inbound, inward: outbound, ...endOf("first", ends, abort), over });
   return { bytesIn: () => inbound.bytes, bytesOut: () => outbound.bytes, ...statusOf(ends), abort };
 }
 
 interface SocketRelays {
-  readonly side: SocketSide;
   readonly inbound: Relay;
   readonly outbound: Relay;
   readonly ends: Ends;
 }
 
-function listenToSocket(socket: Duplex, { side, inbound, outbound, ends }: SocketRelays): void {
+function listenToSocket(socket: Duplex, { inbound, outbound, ends }: SocketRelays): void {
   socket.on("error", () => {
     // 'close' follows.
   });
-  socket.on("data", (chunk: Buffer) => {
+  readSocket(socket, (chunk) => {
     outbound.data(chunk);
     if (outbound.waiting) socket.pause();
-  });
-  socket.on("drain", () => {
-    side.drained();
-    inbound.writable();
   });
   socket.on("end", () => {
     outbound.eof();

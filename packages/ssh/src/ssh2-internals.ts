@@ -16,6 +16,36 @@ export interface PacketWriter {
   finalize(packet: Buffer, duringKeyExchange?: boolean): Buffer;
 }
 
+/** The addon's AES-GCM, `lib/protocol/crypto/src/binding.cc`: in place, one packet a call. */
+export interface NativeCipher {
+  /** Length field, body, and room for the tag. */
+  encrypt(packet: Uint8Array): void;
+  free(): void;
+}
+
+export interface NativeDecipher {
+  /** The body, its length, which is authenticated too, and the tag. @throws when the tag is wrong. */
+  decrypt(body: Uint8Array, length: number, tag: Uint8Array): void;
+}
+
+/** `lib/protocol/crypto.js`: one direction under one key. */
+export interface PacketCipher {
+  outSeqno: number;
+  allocPacket(payloadBytes: number): Buffer;
+  encrypt(packet: Buffer): void;
+  free(): void;
+}
+
+/** Undefined: everything was taken. A number or false stops ssh2's loop there, or here. */
+export type PayloadResult = number | false | undefined;
+
+export interface PacketDecipher {
+  inSeqno: number;
+  _onPayload: (payload: Buffer) => PayloadResult;
+  decrypt(data: Buffer, start: number, end: number): number | undefined;
+  free(): void;
+}
+
 /** One end's name lists, `lib/protocol/kex.js`, KexInit. */
 export interface KexInit {
   readonly lists: { readonly kex: { array: string[]; buffer: Buffer } };
@@ -87,8 +117,8 @@ export interface Protocol {
   readonly _handlers: MessageHandlers;
   readonly _offer: KexInit;
   readonly _packetRW: { readonly write: PacketWriter };
-  readonly _cipher: { readonly outSeqno: number };
-  readonly _decipher: { readonly inSeqno: number } | undefined;
+  _cipher: PacketCipher;
+  _decipher: PacketDecipher | undefined;
   /** Our own KEXINIT while a key exchange is running, else undefined. */
   readonly _kexinit: Buffer | undefined;
   _kex: KeyExchange | undefined;

@@ -11,6 +11,7 @@ import type { Duplex } from "node:stream";
 import { SshReader, SshWriter } from "@teleport-access/sshcert";
 
 import { SshError } from "./errors.ts";
+import { GcmDecipher } from "./gcm.ts";
 import { ssh2 } from "./internals.ts";
 import { SERVER_SIGNATURE_ALGORITHMS } from "./algorithms.ts";
 import { ExchangePace } from "./exchange-pace.ts";
@@ -28,6 +29,8 @@ import { DISCONNECT, disconnectMessage, MSG, numberMessage } from "./messages.ts
 import { createProtocol } from "./protocol.ts";
 import { tuneSocket } from "./tune-socket.ts";
 import type { ProtocolEvents, Role } from "./protocol.ts";
+import { readSocket } from "./socket-input.ts";
+import { SocketOutput } from "./socket-output.ts";
 import type { Negotiated, Protocol } from "./ssh2-internals.ts";
 
 /** What the transport tells its owner. All calls are synchronous. */
@@ -54,8 +57,6 @@ export class Transport {
   readonly #owner: TransportOwner;
   readonly #protocol: Protocol;
   readonly #role: Role;
-  /** Beyond it channels stop sending. 'drain' only comes above the stream's own mark. */
-  readonly #highWater: number;
   #wantsExtInfo = false;
   #secured = false;
   #finished = false;
@@ -64,9 +65,9 @@ export class Transport {
   /** How deep we are inside ssh2, and what arrived meanwhile. */
   #depth = 0;
   readonly #early: Buffer[] = [];
-  /** Bytes received and sent on the socket; keep-alive and re-key look at them. */
+  readonly #output: SocketOutput;
+  /** Bytes received on the socket; keep-alive and re-key look at them. */
   bytesReceived = 0;
-  bytesSent = 0;
   /** What the peer may send in all; its owner lifts it once the peer is authenticated. */
   receiveLimit: number = MAX_UNAUTHENTICATED_BYTES;
   readonly #pace: ExchangePace;
@@ -81,19 +82,18 @@ export class Transport {
     this.socket = socket;
     this.#owner = owner;
     this.#role = role;
-    this.#highWater = Math.max(SOCKET_HIGH_BYTES, socket.writableHighWaterMark);
     this.#kexinit = new KexinitHold(socket);
     this.#pace = new ExchangePace(socket);
     tuneSocket(socket);
-    this.#protocol = createProtocol(role, ciphers, this.#events());
+    this.#output = new SocketOutput(socket, () => {
+      this.#notifyWritable();
+    });
+    this.#protocol = createProtocol({ role, ciphers, output: this.#output }, this.#events());
     this.#listen();
   }
 
   #events(): ProtocolEvents {
     return {
-      write: (data) => {
-        this.#write(data);
-      },
       // ssh2 has already said DISCONNECT.
       failed: (error) => {
         this.#finish(new SshError("SSH_PROTOCOL", error.message, error));
@@ -132,9 +132,6 @@ export class Transport {
       if (this.#reset !== undefined) this.#reset();
       this.#protocol.cleanup();
     });
-    socket.on("drain", () => {
-      this.#notifyWritable();
-    });
     ssh2().ready.then(
       () => {
         this.#start();
@@ -151,7 +148,7 @@ export class Transport {
     this.#guarded(() => {
       this.#protocol.start();
     });
-    this.socket.on("data", (chunk: Buffer) => {
+    readSocket(this.socket, (chunk) => {
       this.#read(chunk);
     });
   }
@@ -186,7 +183,7 @@ export class Transport {
   #read(chunk: Buffer): void {
     if (this.#finished) return;
     if (this.#depth > 0 || this.#early.length > 0) {
-      this.#early.push(chunk);
+      this.#early.push(Buffer.from(chunk));
       return;
     }
     this.#consume(chunk);
@@ -209,17 +206,13 @@ export class Transport {
 
   #parse(chunk: Buffer): void {
     try {
-      this.#protocol.parse(chunk, 0, chunk.length);
+      // Before the first keys ssh2 keeps parts of what it is given.
+      const own = this.#protocol._decipher instanceof GcmDecipher ? chunk : Buffer.from(chunk);
+      this.#protocol.parse(own, 0, own.length);
     } catch (error) {
       // Bad lengths, bad MACs, bad key shares and malformed messages all end here.
       this.fail(error instanceof SshError ? error : new SshError("SSH_PROTOCOL", describe(error), error));
     }
-  }
-
-  #write(data: Buffer): void {
-    if (this.socket.destroyed || this.socket.writableEnded) return;
-    this.bytesSent += data.length;
-    this.socket.write(data);
   }
 
   #exchanged(negotiated: Negotiated): void {
@@ -294,6 +287,15 @@ export class Transport {
     return this.#finished;
   }
 
+  get bytesSent(): number {
+    return this.#output.bytes;
+  }
+
+  /** Bytes that the kernel has not taken. */
+  get queued(): number {
+    return this.#output.pending;
+  }
+
   /** True while keys are being exchanged: packets sent now are held back. */
   get exchanging(): boolean {
     return this.#protocol._kexinit !== undefined;
@@ -306,7 +308,7 @@ export class Transport {
 
   /** Whether channel data may be sent now; if not, `writable` will be called. */
   canSend(): boolean {
-    return !this.#finished && !this.exchanging && this.socket.writableLength <= this.#highWater;
+    return !this.#finished && !this.exchanging && this.#output.pending <= SOCKET_HIGH_BYTES;
   }
 
   /** Sends one message. Replies that the peer does not read end the connection. */
@@ -314,7 +316,7 @@ export class Transport {
     if (this.#finished) return;
     this.#sendPacket(payload, false);
     const held = this.#protocol._queue?.length ?? 0;
-    if (this.socket.writableLength > MAX_UNREAD_BYTES || held > MAX_HELD_PACKETS) {
+    if (this.#output.pending > MAX_UNREAD_BYTES || held > MAX_HELD_PACKETS) {
       this.#finish(new SshError("SSH_PROTOCOL", "peer does not read what it asks for"));
       this.socket.destroy();
     }
@@ -372,6 +374,7 @@ export class Transport {
 
   /** Lets what is queued leave, for as long as a goodbye may take. */
   #linger(): void {
+    this.#output.flush();
     this.socket.end();
     const timer = setTimeout(() => {
       this.socket.destroy();

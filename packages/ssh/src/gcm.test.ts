@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { PassThrough } from "node:stream";
+import { createRequire } from "node:module";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+
+import { GcmCipher, GcmDecipher } from "./gcm.ts";
+import { ssh2 } from "./internals.ts";
+import { SocketOutput } from "./socket-output.ts";
+import type { NativeCipher, NativeDecipher } from "./ssh2-internals.ts";
+
+ssh2();
+type Native<T> = new (name: string, key: Buffer, iv: Buffer) => T;
+const addon = createRequire(import.meta.url)("ssh2/lib/protocol/crypto/build/Release/sshcrypto.node") as {
+  readonly AESGCMCipher: Native<NativeCipher>;
+  readonly AESGCMDecipher: Native<NativeDecipher>;
+};
+
+interface Ends {
+  readonly seal: (payload: Buffer) => Buffer;
+  readonly decipher: GcmDecipher;
+  readonly opened: Buffer[];
+}
+
+/** Two ends under one key; what is opened is copied, as everybody must. */
+function createEnds(): Ends {
+  const [key, iv] = [randomBytes(16), randomBytes(12)];
+  const socket = new PassThrough();
+  const output = new SocketOutput(socket, () => undefined);
+  const cipher = new GcmCipher(new addon.AESGCMCipher("aes-128-gcm", key, iv), 0, output);
+  const opened: Buffer[] = [];
+  const native = new addon.AESGCMDecipher("aes-128-gcm", key, iv);
+  const decipher = new GcmDecipher(native, 0, (payload) => {
+    opened.push(Buffer.from(payload));
+    return undefined;
+  });
+  function seal(payload: Buffer): Buffer {
+    const packet = cipher.allocPacket(payload.length);
+    packet.set(payload, 5);
+    cipher.encrypt(packet);
+    return Buffer.from(socket.read() as Buffer);
+  }
+  return { seal, decipher, opened };
+}
+
+/** Feeds `bytes` in pieces, each from the same memory, which is overwritten between the pieces. */
+function feed(decipher: GcmDecipher, bytes: Buffer, sizes: readonly number[]): void {
+  const memory = Buffer.alloc(80_000);
+  let position = 0;
+  for (let i = 0; position < bytes.length; i += 1) {
+    const size = Math.min(sizes[i % sizes.length] ?? 1, bytes.length - position, memory.length);
+    bytes.copy(memory, 0, position, position + size);
+    assert.equal(decipher.decrypt(memory.subarray(0, size), 0, size), undefined);
+    memory.fill(0xee);
+    position += size;
+  }
+}
+
+/** A payload of a type; 94 is looked at in place. */
+function payload(type: number, size: number): Buffer {
+  const bytes = Buffer.alloc(size, size & 0xff);
+  bytes[0] = type;
+  return bytes;
+}
+
+describe("GcmDecipher", () => {
+  it("GcmDecipher opens what GcmCipher sealed, wherever the reads split it", () => {
+    const size = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.constantFrom(32_768, 32_777, 4096));
+    const step = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(16_384, 32_768, 65_536));
+    fc.assert(
+      fc.property(
+        fc.array(size, { minLength: 1, maxLength: 6 }),
+        fc.array(step, { minLength: 1, maxLength: 4 }),
+        (sizes, steps) => {
+          const { seal, decipher, opened } = createEnds();
+          const payloads = sizes.map((bytes, i) => payload(i % 2 === 0 ? 94 : 98, bytes));
+          feed(decipher, Buffer.concat(payloads.map((one) => seal(one))), steps);
+          assert.deepEqual(opened, payloads);
+          assert.equal(decipher.inSeqno, payloads.length);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("GcmDecipher gives messages that somebody may keep memory of their own", () => {
+    const { seal, decipher } = createEnds();
+    const kept: Buffer[] = [];
+    decipher._onPayload = (one) => {
+      kept.push(one);
+      return undefined;
+    };
+    const chunk = seal(payload(20, 1500));
+    decipher.decrypt(chunk, 0, chunk.length);
+    chunk.fill(0);
+    assert.deepEqual(kept, [payload(20, 1500)]);
+  });
+
+  it("GcmDecipher stops where a payload says so, and says where to go on", () => {
+    const { seal, decipher } = createEnds();
+    const first = seal(payload(21, 1));
+    const both = Buffer.concat([first, seal(payload(94, 9))]);
+    decipher._onPayload = () => false;
+    assert.equal(decipher.decrypt(both, 0, both.length), first.length);
+    decipher._onPayload = () => Infinity;
+    assert.equal(decipher.decrypt(both, first.length, both.length), Infinity);
+  });
+
+  it("GcmDecipher refuses a changed packet and a length that cannot be", () => {
+    const { seal, decipher, opened } = createEnds();
+    const packet = seal(payload(94, 100));
+    packet[20] = (packet[20] ?? 0) ^ 1;
+    assert.throws(() => decipher.decrypt(packet, 0, packet.length));
+    for (const length of [0, 8, 17, 35_008, 0xffff_fff0]) {
+      const head = Buffer.alloc(16);
+      head.writeUInt32BE(length, 0);
+      assert.throws(() => createEnds().decipher.decrypt(head, 0, 16), /bad packet length/, `${length}`);
+    }
+    assert.deepEqual(opened, []);
+  });
+});
