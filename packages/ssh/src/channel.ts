@@ -7,8 +7,11 @@
  * was. channel-stream.ts makes a Duplex of it, splice.ts connects two of them.
  */
 import { SshError } from "./errors.ts";
-import { CHANNEL_PACKET, CHANNEL_WINDOW, MAX_PENDING_REPLIES, MAX_WINDOW, TURN_BYTES } from "./limits.ts";
+import { CHANNEL_PACKET, MAX_PENDING_REPLIES, MAX_WINDOW, TURN_BYTES } from "./limits.ts";
 import { MSG, numberMessage, windowAdjustMessage } from "./messages.ts";
+import { Load } from "./load.ts";
+import { ReceiveWindow } from "./receive-window.ts";
+import type { RoundTrip } from "./round-trip.ts";
 
 /** What a channel needs of its connection. */
 export interface ChannelHost {
@@ -16,10 +19,12 @@ export interface ChannelHost {
   sendData(channel: number, data: Buffer, extended: number): void;
   /** Whether the socket takes data now. */
   canSend(): boolean;
+  /** How far away the peer is. */
+  readonly roundTrip: RoundTrip;
   /** Whether other channels wait for their turn. */
   readonly contended: boolean;
-  /** Calls `channel.resume()` when it is this channel's turn. */
-  wait(channel: Channel): void;
+  /** Calls `channel.resume()` when it is this channel's turn; light ones come before the others. */
+  wait(channel: Channel, light: boolean): void;
   /** The channel is closed on both sides: forget its number. */
   release(channel: Channel): void;
 }
@@ -69,9 +74,6 @@ export interface RemoteChannel {
   readonly packetSize: number;
 }
 
-/** Windows are re-opened in steps of this: fewer packets, and never a starved sender. */
-const ADJUST_BYTES = CHANNEL_WINDOW / 4;
-
 export class Channel {
   readonly type: string;
   readonly localId: number;
@@ -80,9 +82,8 @@ export class Channel {
   readonly #packetSize: number;
   #consumer: ChannelConsumer = NOBODY;
   #sendWindow: number;
-  #receiveWindow = CHANNEL_WINDOW;
-  /** Bytes consumed whose window was not given back yet. */
-  #owed = 0;
+  readonly #window: ReceiveWindow;
+  readonly #load: Load;
   #sentEof = false;
   #sentClose = false;
   #gotEof = false;
@@ -101,6 +102,8 @@ export class Channel {
     this.localId = localId;
     this.#remoteId = remote.id;
     this.#sendWindow = remote.window;
+    this.#window = new ReceiveWindow(host.roundTrip);
+    this.#load = new Load(host.roundTrip.now());
     // Larger packets than we promise to read ourselves gain nothing.
     this.#packetSize = Math.min(remote.packetSize, CHANNEL_PACKET);
   }
@@ -140,8 +143,9 @@ export class Channel {
     const turn = this.#host.contended ? Math.min(data.length, TURN_BYTES) : data.length;
     const sent = this.#sendPackets(data, turn, extended);
     this.bytesSent += sent;
+    this.#load.add(sent);
     // Without window the peer's WINDOW_ADJUST resumes us; otherwise the socket does.
-    if (sent < data.length && this.#sendWindow > 0) this.#wait();
+    if (sent < data.length && this.#sendWindow > 0) this.#wait(data.length - sent);
     return sent;
   }
 
@@ -157,10 +161,10 @@ export class Channel {
     return sent;
   }
 
-  #wait(): void {
+  #wait(wanted: number): void {
     if (this.#waiting) return;
     this.#waiting = true;
-    this.#host.wait(this);
+    this.#host.wait(this, this.#load.light(wanted, this.#host.roundTrip.now()));
   }
 
   /** The connection's scheduler: it is this channel's turn. */
@@ -171,12 +175,9 @@ export class Channel {
 
   /** The consumer passed `count` bytes on: the peer may send as many again. */
   consumed(count: number): void {
-    this.#owed += count;
-    if (this.#owed < ADJUST_BYTES || this.endReceived || this.#sentClose) return;
-    const adjust = this.#owed;
-    this.#owed = 0;
-    this.#receiveWindow += adjust;
-    this.#host.send(windowAdjustMessage(this.#remoteId, adjust));
+    if (this.endReceived || this.#sentClose) return;
+    const adjust = this.#window.consumed(count);
+    if (adjust > 0) this.#host.send(windowAdjustMessage(this.#remoteId, adjust));
   }
 
   /** Says that no more data will be sent; the other direction goes on. */
@@ -189,6 +190,7 @@ export class Channel {
   /** Closes both directions. What was not sent is lost. */
   sendClose(): void {
     if (this.#sentClose || this.#cut) return;
+    this.#window.close();
     this.#sentClose = true;
     this.#host.send(numberMessage(MSG.CHANNEL_CLOSE, this.#remoteId));
     this.#releaseIfClosed();
@@ -223,11 +225,10 @@ export class Channel {
 
   /** CHANNEL_DATA and CHANNEL_EXTENDED_DATA. */
   receiveData(chunk: Buffer, extended: number): void {
-    if (chunk.length > this.#receiveWindow || chunk.length > CHANNEL_PACKET) {
+    if (chunk.length > CHANNEL_PACKET || !this.#window.received(chunk.length)) {
       throw new SshError("SSH_PROTOCOL", "peer overran its channel window");
     }
     if (this.#gotEof || this.#gotClose) throw new SshError("SSH_PROTOCOL", "channel data after its end");
-    this.#receiveWindow -= chunk.length;
     this.bytesReceived += chunk.length;
     // After our CLOSE crossed with data, nobody wants it.
     if (chunk.length > 0 && !this.#sentClose) this.#consumer.data(chunk, extended);
@@ -241,12 +242,14 @@ export class Channel {
 
   receiveEof(): void {
     if (this.#gotEof || this.#gotClose) return;
+    this.#window.close();
     this.#gotEof = true;
     if (!this.#sentClose) this.#consumer.eof();
   }
 
   receiveClose(): void {
     if (this.#gotClose) return;
+    this.#window.close();
     this.#gotClose = true;
     this.#dropReplies();
     this.#consumer.closed(false);
@@ -292,6 +295,7 @@ export class Channel {
   /** The connection is gone. */
   cut(): void {
     if (this.#cut) return;
+    this.#window.close();
     const told = this.#gotClose;
     this.#cut = true;
     this.#dropReplies();

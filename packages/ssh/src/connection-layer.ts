@@ -22,6 +22,7 @@ import {
 } from "./limits.ts";
 import { MSG } from "./messages.ts";
 import { Openings } from "./openings.ts";
+import { RoundTrip } from "./round-trip.ts";
 import type { Transport } from "./transport.ts";
 
 /** A channel the peer wants to open. Exactly one of `accept` and `refuse` counts, the first. */
@@ -45,8 +46,13 @@ export class ConnectionLayer implements ChannelHost {
   readonly #maxChannels: number;
   readonly #channels = new Map<number, Channel>();
   readonly #openings = new Openings();
+  readonly roundTrip: RoundTrip = new RoundTrip(() => {
+    this.ping();
+  });
   readonly #handlers = new Map<string, OpenHandler>();
-  readonly #queue: Channel[] = [];
+  /** Who waits for room on the socket. Light ones have keystrokes, the others copies. */
+  readonly #light: Channel[] = [];
+  readonly #heavy: Channel[] = [];
   readonly #globalReplies: (() => void)[] = [];
   /** Opens of the peer that were neither accepted nor refused yet. */
   #answering = 0;
@@ -105,21 +111,21 @@ export class ConnectionLayer implements ChannelHost {
   }
 
   get contended(): boolean {
-    return this.#queue.length > 0;
+    return this.#light.length > 0 || this.#heavy.length > 0;
   }
 
-  wait(channel: Channel): void {
-    this.#queue.push(channel);
+  wait(channel: Channel, light: boolean): void {
+    (light ? this.#light : this.#heavy).push(channel);
   }
 
   release(channel: Channel): void {
     this.#channels.delete(channel.localId);
   }
 
-  /** The socket has room: each waiting channel gets its turn, the one served goes to the back. */
+  /** The socket has room: each waiting channel gets its turn, light ones first; the one served goes to the back. */
   writable(): void {
     while (this.#transport.canSend()) {
-      const channel = this.#queue.shift();
+      const channel = this.#light.shift() ?? this.#heavy.shift();
       if (channel === undefined) return;
       channel.resume();
     }
@@ -174,7 +180,10 @@ export class ConnectionLayer implements ChannelHost {
   /** Asks the peer whether it is alive; any answer will do. */
   ping(): void {
     if (this.#globalReplies.length >= MAX_PENDING_REPLIES) return;
-    this.#globalReplies.push(ignore);
+    this.#globalReplies.push(() => {
+      this.roundTrip.answered();
+    });
+    this.roundTrip.sent();
     this.send(new SshWriter().u8(MSG.GLOBAL_REQUEST).string(KEEPALIVE).u8(1).done());
   }
 
@@ -185,7 +194,8 @@ export class ConnectionLayer implements ChannelHost {
     this.#openings.cut();
     const channels = [...this.#channels.values()];
     this.#channels.clear();
-    this.#queue.length = 0;
+    this.#light.length = 0;
+    this.#heavy.length = 0;
     for (const channel of channels) channel.cut();
   }
 
@@ -386,5 +396,5 @@ function lastNumber(reader: SshReader): number {
 }
 
 function ignore(): void {
-  // Nobody waits for this any more.
+  // Nobody is told.
 }

@@ -223,7 +223,18 @@ export function hookGcm(protocol: Protocol, output: SocketOutput): void {
       decipher =
         made !== undefined && isGcm<NativeDecipher>(made, "AESGCMDecipherBinding")
           ? new GcmDecipher(made._instance, made.inSeqno, made._onPayload)
-          : made;
+          : copying(made);
     },
   });
+}
+
+/** ssh2's other deciphers keep parts of what they are given from one chunk to the next. */
+function copying(made: PacketDecipher | undefined): PacketDecipher | undefined {
+  if (made === undefined) return undefined;
+  const decrypt = made.decrypt.bind(made);
+  made.decrypt = function decryptCopy(data, start, end) {
+    const stop = decrypt(Buffer.from(data.subarray(start, end)), 0, end - start);
+    return stop === undefined ? undefined : start + stop;
+  };
+  return made;
 }

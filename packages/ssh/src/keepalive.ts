@@ -75,8 +75,8 @@ export function startKeepalive(
   const judge = new KeepaliveJudge(policy);
   let timer = clock.setTimer(policy.lookEveryMs, look);
   function look(): void {
-    const { bytesReceived: received, bytesSent: sent, queued } = transport;
-    const step = judge.look({ received, sent, queued });
+    const { bytesReceived: received, output } = transport;
+    const step = judge.look({ received, sent: output.bytes, queued: output.pending });
     if (step === "cut") {
       // Half-closing would leave a dead tunnel registered: destroy.
       transport.destroy(new SshError("SSH_TIMEOUT", "the peer does not answer"));

@@ -42,10 +42,37 @@ export const USER_LIMITS: SshServerLimits = {
 export const TUNNEL_LIMITS: SshServerLimits = { ...USER_LIMITS, channelsPerConnection: 4096 };
 
 /**
- * What we let the peer have in flight on one channel. OpenSSH uses the same: at
+ * What we let the peer have in flight on a new channel. OpenSSH uses the same: at
  * 50 ms it carries 40 MB/s, and it is also what one stalled reader costs us.
  */
 export const CHANNEL_WINDOW: number = 2 * 1024 * 1024;
+
+/**
+ * What a window shrinks to when the peer is near. On loopback a quarter would do; a process that
+ * has to wait 3 ms for its turn at 300 MB/s needs this.
+ */
+export const LEAST_WINDOW: number = 1024 * 1024;
+
+/** What a window grows to: 80 MB/s at 100 ms. With what the other side of a relay holds, a stream stays below 24 MiB. */
+export const MAX_CHANNEL_WINDOW: number = 8 * 1024 * 1024;
+
+/** What all windows of a process may be beyond CHANNEL_WINDOW each: 42 of them fully grown. */
+export const MAX_GROWN_WINDOWS: number = 256 * 1024 * 1024;
+
+/** A reader's pace is measured over at least this long: below it, scheduling is all there is to see. */
+export const WINDOW_LOOK_MS = 5;
+
+/** And over at least so many bytes: what keystrokes or a page of output move says nothing. */
+export const WINDOW_LOOK_BYTES: number = 256 * 1024;
+
+/** A channel that moves less than that in this time pauses; the pause must not count as a slow reader. */
+export const WINDOW_PAUSE_MS = 1_000;
+
+/** While bytes flow the distance is asked for this often. */
+export const ROUND_TRIP_ASK_MS = 1_000;
+
+/** The shortest round trip of the last five to ten minutes counts. */
+export const ROUND_TRIP_MEMORY_MS = 300_000;
 
 /** Largest CHANNEL_DATA we send or take: RFC 4253 section 6.1 promises 32768 bytes of payload, ssh2 reads 35000. */
 export const CHANNEL_PACKET: number = 32 * 1024;
@@ -64,6 +91,12 @@ export const SOCKET_HIGH_BYTES: number = 256 * 1024;
 
 /** What one channel may send before the next one waiting gets its turn. */
 export const TURN_BYTES: number = 64 * 1024;
+
+/** A channel is light while it sends no more than this at once: keystrokes, their echo, a full screen. */
+export const LIGHT_BURST_BYTES: number = 32 * 1024;
+
+/** And no more than this in the long run. Light channels go first, so what they may take from the others is bounded. */
+export const LIGHT_BYTES_PER_SECOND: number = 64 * 1024;
 
 /** Replies a peer may leave unread before it is cut: data stops at SOCKET_HIGH_BYTES, only replies get here. */
 export const MAX_UNREAD_BYTES: number = 2 * 1024 * 1024;

@@ -51,7 +51,12 @@ function shareBuffer(socket: Duplex, take: (chunk: Buffer) => void): boolean {
     [switches.buffer]: shared,
     [switches.callback]: (length: number) => {
       take(shared.subarray(0, length));
-      return true;
+      if (length < READ_BYTES) return true;
+      // There is more, and libuv would read on for 32 buffers: other sockets come first.
+      setImmediate(() => {
+        if (!socket.isPaused()) socket.resume();
+      });
+      return false;
     },
   });
   handle.useUserBuffer(shared);

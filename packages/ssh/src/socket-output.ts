@@ -12,10 +12,10 @@ import { TLSSocket } from "node:tls";
 
 import { BufferPool } from "./buffer-pool.ts";
 
-/** Holds three of the largest packets: more per write gains nothing and leaves the processor's cache. */
-const SLAB_BYTES = 128 * 1024;
+/** Holds the eight largest packets that one read brings (socket-input.ts), so that they leave in one write. */
+const SLAB_BYTES = 272 * 1024;
 /** 8 MiB kept: as many connections may be in the middle of sending at once without allocating. */
-const slabs = new BufferPool(SLAB_BYTES, 64);
+const slabs = new BufferPool(SLAB_BYTES, 32);
 
 /** Outputs with something to write at the end of this turn. */
 let dirty: SocketOutput[] = [];

@@ -11,7 +11,6 @@ import type { Duplex } from "node:stream";
 import { SshReader, SshWriter } from "@teleport-access/sshcert";
 
 import { SshError } from "./errors.ts";
-import { GcmDecipher } from "./gcm.ts";
 import { ssh2 } from "./internals.ts";
 import { SERVER_SIGNATURE_ALGORITHMS } from "./algorithms.ts";
 import { ExchangePace } from "./exchange-pace.ts";
@@ -65,7 +64,7 @@ export class Transport {
   /** How deep we are inside ssh2, and what arrived meanwhile. */
   #depth = 0;
   readonly #early: Buffer[] = [];
-  readonly #output: SocketOutput;
+  readonly output: SocketOutput;
   /** Bytes received on the socket; keep-alive and re-key look at them. */
   bytesReceived = 0;
   /** What the peer may send in all; its owner lifts it once the peer is authenticated. */
@@ -85,10 +84,10 @@ export class Transport {
     this.#kexinit = new KexinitHold(socket);
     this.#pace = new ExchangePace(socket);
     tuneSocket(socket);
-    this.#output = new SocketOutput(socket, () => {
+    this.output = new SocketOutput(socket, () => {
       this.#notifyWritable();
     });
-    this.#protocol = createProtocol({ role, ciphers, output: this.#output }, this.#events());
+    this.#protocol = createProtocol({ role, ciphers, output: this.output }, this.#events());
     this.#listen();
   }
 
@@ -207,8 +206,8 @@ export class Transport {
   #parse(chunk: Buffer): void {
     try {
       // Before the first keys ssh2 keeps parts of what it is given.
-      const own = this.#protocol._decipher instanceof GcmDecipher ? chunk : Buffer.from(chunk);
-      this.#protocol.parse(own, 0, own.length);
+      const data = this.exchanges > 0 ? chunk : Buffer.from(chunk);
+      this.#protocol.parse(data, 0, data.length);
     } catch (error) {
       // Bad lengths, bad MACs, bad key shares and malformed messages all end here.
       this.fail(error instanceof SshError ? error : new SshError("SSH_PROTOCOL", describe(error), error));
@@ -288,12 +287,7 @@ export class Transport {
   }
 
   get bytesSent(): number {
-    return this.#output.bytes;
-  }
-
-  /** Bytes that the kernel has not taken. */
-  get queued(): number {
-    return this.#output.pending;
+    return this.output.bytes;
   }
 
   /** True while keys are being exchanged: packets sent now are held back. */
@@ -308,7 +302,7 @@ export class Transport {
 
   /** Whether channel data may be sent now; if not, `writable` will be called. */
   canSend(): boolean {
-    return !this.#finished && !this.exchanging && this.#output.pending <= SOCKET_HIGH_BYTES;
+    return !this.#finished && !this.exchanging && this.output.pending <= SOCKET_HIGH_BYTES;
   }
 
   /** Sends one message. Replies that the peer does not read end the connection. */
@@ -316,7 +310,7 @@ export class Transport {
     if (this.#finished) return;
     this.#sendPacket(payload, false);
     const held = this.#protocol._queue?.length ?? 0;
-    if (this.#output.pending > MAX_UNREAD_BYTES || held > MAX_HELD_PACKETS) {
+    if (this.output.pending > MAX_UNREAD_BYTES || held > MAX_HELD_PACKETS) {
       this.#finish(new SshError("SSH_PROTOCOL", "peer does not read what it asks for"));
       this.socket.destroy();
     }
@@ -324,9 +318,8 @@ export class Transport {
 
   #sendPacket(payload: Buffer, duringKeyExchange: boolean): void {
     const { write } = this.#protocol._packetRW;
-    const start = duringKeyExchange ? write.allocStartKEX : write.allocStart;
     const packet = write.alloc(payload.length, duringKeyExchange);
-    packet.set(payload, start);
+    packet.set(payload, duringKeyExchange ? write.allocStartKEX : write.allocStart);
     this.#guarded(() => {
       ssh2().sendPacket(this.#protocol, write.finalize(packet, duringKeyExchange), duringKeyExchange);
     });
@@ -374,7 +367,7 @@ export class Transport {
 
   /** Lets what is queued leave, for as long as a goodbye may take. */
   #linger(): void {
-    this.#output.flush();
+    this.output.flush();
     this.socket.end();
     const timer = setTimeout(() => {
       this.socket.destroy();

@@ -8,11 +8,16 @@ import { SshReader } from "@teleport-access/sshcert";
 import { Channel } from "../channel.ts";
 import type { ChannelHost } from "../channel.ts";
 import { MSG } from "../messages.ts";
+import { RoundTrip } from "../round-trip.ts";
 
 /** One end of a pair, playing the connection of its channel. */
 export class PairEnd implements ChannelHost {
+  /** Nobody answers. */
+  readonly roundTrip: RoundTrip = new RoundTrip(() => undefined);
   readonly channel: Channel;
   readonly waiting: Channel[] = [];
+  /** Whether the last that waited was light. */
+  lastLight: boolean | undefined;
   /** Message numbers sent, CHANNEL_DATA left out. */
   readonly sent: number[] = [];
   released = false;
@@ -56,7 +61,8 @@ export class PairEnd implements ChannelHost {
     return this.waiting.length > 0;
   }
 
-  wait(channel: Channel): void {
+  wait(channel: Channel, light: boolean): void {
+    this.lastLight = light;
     this.waiting.push(channel);
   }
 

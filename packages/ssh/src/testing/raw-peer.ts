@@ -102,8 +102,8 @@ export class RawPeer {
   }
 
   /** Opens a channel and returns the server's number of it. */
-  async open(type: string, packetSize = 32_768, window = 2_097_152): Promise<number> {
-    this.send(message(MSG.CHANNEL_OPEN).string(type).u32(0).u32(window).u32(packetSize));
+  async open(type: string, packetSize = 32_768, window = 2_097_152, sender = 0): Promise<number> {
+    this.send(message(MSG.CHANNEL_OPEN).string(type).u32(sender).u32(window).u32(packetSize));
     const confirmation = await this.next(MSG.CHANNEL_OPEN_CONFIRMATION);
     confirmation.u32();
     return confirmation.u32();
