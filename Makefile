@@ -48,6 +48,7 @@ check: $(PROGRAMS) ## format, lint, types, layers, CRD drift, unit tests: offlin
 .PHONY: test
 test: $(PROGRAMS) ## everything that can fail: check, interop with OpenSSH, end to end on Kubernetes
 	@hack/check.sh
+	@npm run --silent advisories
 	@npm run --silent interop
 	@npm run --silent e2e
 
@@ -60,6 +61,12 @@ e2e: $(PROGRAMS) ## the whole product on a local Kubernetes of its own
 .PHONY: bench
 bench: $(PROGRAMS) ## the benchmarks, peers in the same run; NAME=b1 for one, QUICK=1 for a short look
 	@node --conditions=source bench/main.ts $(NAME)
+
+.PHONY: advisories mutants
+advisories: $(DEPS) ## what broke in other people's SSH, tried on ours
+	@npm run --silent advisories
+mutants: $(DEPS) ## puts each of those bugs back, in a copy, and expects its test to fail
+	@npm run --silent mutants
 
 .PHONY: format
 format: $(DEPS) ## writes the format that `make check` asks for
