@@ -1,6 +1,6 @@
 /**
- * The programs that the tests run besides the product's own: stock OpenSSH, and
- * mmdebstrap, which unpacks a newer one beside it.
+ * The programs that the tests run besides the product's own: stock OpenSSH,
+ * mmdebstrap, which unpacks a newer one beside it, and Python for ssh-audit.
  *
  *   node hack/test-programs.ts      installs what is missing, or says what to install
  */
@@ -11,6 +11,9 @@ const NEEDS: readonly Need[] = [
   { program: "/usr/sbin/sshd", package: "openssh-server" },
   { program: "/usr/lib/openssh/sftp-server", package: "openssh-sftp-server" },
   { program: "mmdebstrap", package: "mmdebstrap" },
+  // ssh-audit (hack/ssh-audit.sh) comes from Python's index.
+  { program: "python3", package: "python3" },
+  { program: "pip3", package: "python3-pip" },
 ];
 
 try {

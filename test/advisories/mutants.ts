@@ -251,8 +251,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     advisory: "cve-2002-20001",
     file: `${SSH}/algorithms.ts`,
-    find: '  "ecdh-sha2-nistp256",\n];',
-    replace: '  "ecdh-sha2-nistp256",\n  "diffie-hellman-group16-sha512",\n];',
+    find: '  "curve25519-sha256@libssh.org",\n];',
+    replace: '  "curve25519-sha256@libssh.org",\n  "diffie-hellman-group16-sha512",\n];',
   },
   {
     advisory: "cve-2002-20001",

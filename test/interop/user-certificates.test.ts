@@ -186,7 +186,7 @@ for (const openSsh of installed) {
       assert.match((await ssh(identity("ed25519", lab.userAuthority), other)).stderr, /verification failed/);
     });
 
-    for (const algorithm of ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256"]) {
+    for (const algorithm of ["curve25519-sha256", "curve25519-sha256@libssh.org"]) {
       it(`exchanges keys with ${algorithm}`, async () => {
         const { status, stderr } = await ssh(identity("ed25519", lab.userAuthority), {
           KexAlgorithms: algorithm,

@@ -2,12 +2,14 @@
 
 export const MLKEM_KEX = "mlkem768x25519-sha256";
 
-/** No finite-field groups (DHEat), nothing with SHA-1, no group exchange (ssh2's server cannot do it). */
+/**
+ * No finite-field groups (DHEat), nothing with SHA-1, no group exchange (ssh2's server cannot do it), no NIST
+ * curves (ssh-audit fails them): every client that can show a certificate knows curve25519 since OpenSSH 6.5.
+ */
 export const KEY_EXCHANGES: readonly string[] = [
   MLKEM_KEX,
   "curve25519-sha256",
   "curve25519-sha256@libssh.org",
-  "ecdh-sha2-nistp256",
 ];
 
 /** The client's order decides, so leaving chacha20 out is what makes stock clients use GCM, at twice the speed. */
