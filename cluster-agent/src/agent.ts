@@ -15,7 +15,9 @@ import { Transports } from "./transports.ts";
 import type { TransportOptions } from "./transports.ts";
 
 export interface AgentOptions
-  extends Pick<TransportOptions, "apiServer" | "resolve">, Pick<LinkDeps, "random" | "connect"> {
+  extends
+    Pick<TransportOptions, "apiServer" | "resolve">,
+    Pick<LinkDeps, "random" | "connect" | "resolveProxy"> {
   readonly config: AgentConfig;
   readonly identity: HostIdentity;
   readonly podName: string;
@@ -130,7 +132,7 @@ class RunningAgent implements Agent {
   }
 
   #startLink(proxy: AgentConfig["proxies"][number]): void {
-    const { podName, log, random, connect } = this.#options;
+    const { podName, log, random, connect, resolveProxy } = this.#options;
     const link = new ProxyLink(proxy, {
       cluster: this.#config.cluster,
       podName,
@@ -140,8 +142,9 @@ class RunningAgent implements Agent {
       changed: () => this.#options.changed?.(),
       clock: this.#clock,
       log,
-      ...(random === undefined ? {} : { random }),
-      ...(connect === undefined ? {} : { connect }),
+      random,
+      connect,
+      resolveProxy,
     });
     this.#links.set(proxy.name, link);
     link.start();

@@ -3,6 +3,8 @@
 export type AgentErrorCode =
   /** The host key or certificate cannot be used; the message says why. */
   | "AGENT_HOST_IDENTITY"
+  /** The web port of a proxy did not open a WebSocket for a tunnel. */
+  | "AGENT_WEBSOCKET"
   /** A target could not be reached; the message is safe to show to the proxy's users. */
   | "AGENT_DIAL";
 

@@ -4,24 +4,25 @@
  */
 import { createBackoff, errorFields } from "@teleport-access/daemon";
 import type { Backoff, Clock, Logger, Timer } from "@teleport-access/daemon";
-import { connectSsh } from "@teleport-access/ssh";
 import type { IncomingChannel, SshClientConnection } from "@teleport-access/ssh";
 import { fingerprint, parsePublicKeyLine } from "@teleport-access/sshcert";
 import {
   CONTROL_VERSION,
   MAX_CHANNELS_PER_TUNNEL,
   MAX_REPORT_ERROR_LENGTH,
-  parseAddress,
+  parseTunnelAddress,
   tunnelUserName,
 } from "@teleport-access/wire";
 import type { AgentProxy, AgentProxyReport, AgentTarget, ProxyMessage } from "@teleport-access/wire";
 
 import { planCoverage } from "./coverage.ts";
+import { dialProxy } from "./dial-proxy.ts";
+import type { DialProxyDeps } from "./dial-proxy.ts";
 import { sameCertificate } from "./host-identity.ts";
 import type { HostIdentity } from "./host-identity.ts";
 import { Tunnel } from "./tunnel.ts";
 
-export interface LinkDeps {
+export interface LinkDeps extends Pick<DialProxyDeps, "random" | "connect"> {
   readonly cluster: string;
   readonly podName: string;
   identity(): HostIdentity;
@@ -31,9 +32,8 @@ export interface LinkDeps {
   changed(): void;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly random?: () => number;
-  /** Tests connect to servers of their own. @default connectSsh */
-  readonly connect?: typeof connectSsh;
+  /** Finds the proxy's addresses. @default the system's resolver */
+  readonly resolveProxy?: DialProxyDeps["resolve"];
 }
 
 /** Dial, key exchange and authentication: a proxy under load takes seconds, a dead address for ever. */
@@ -201,17 +201,18 @@ export class ProxyLink {
   }
 
   async #connect(proxy: AgentProxy): Promise<Tunnel> {
-    const address = parseAddress(proxy.address);
+    const address = parseTunnelAddress(proxy.address);
     if (address === undefined) throw new RangeError(`no address: ${proxy.address}`);
+    const { cluster, clock, random, connect, resolveProxy } = this.#deps;
     const identity = this.#deps.identity();
-    const connection = await (this.#deps.connect ?? connectSsh)({
-      ...address,
-      user: tunnelUserName(this.#deps.cluster),
+    const options = {
+      user: tunnelUserName(cluster),
       hostKeyPins: proxy.hostKeys.map((line) => parsePublicKeyLine(line)),
       identity,
       timeoutMs: CONNECT_TIMEOUT_MS,
       maxChannels: MAX_CHANNELS_PER_TUNNEL,
-    });
+    };
+    const connection = await dialProxy(address, options, { clock, random, connect, resolve: resolveProxy });
     return this.#add(connection, identity);
   }
 

@@ -10,3 +10,6 @@ export type { Proxy, ProxyDeps, ProxyPorts } from "./proxy.ts";
 export { deriveKey, sealText } from "./signin/session-key.ts";
 export { loginSessionSealKey, sealLoginSession } from "./signin/login-session-seal.ts";
 export type { TargetEntry, TargetsDocument } from "./ssh/menu.ts";
+export type { WebDeps } from "./web/deps.ts";
+export { createWebServer } from "./web/server.ts";
+export type { WebServer } from "./web/server.ts";

@@ -14,6 +14,8 @@ import { createAudit } from "./audit.ts";
 import type { Audit } from "./audit.ts";
 import { createUserCa } from "./ca/user-ca.ts";
 import type { Environment } from "./config.ts";
+import { createIntroductions } from "./introductions.ts";
+import type { Introduce } from "./introductions.ts";
 import { createProxyMetrics } from "./metrics.ts";
 import type { ProxyMetrics } from "./metrics.ts";
 import type { MountedKeys } from "./mounted-keys.ts";
@@ -95,16 +97,20 @@ export async function createProxy(deps: ProxyDeps): Promise<Proxy> {
   const { maxConnections, maxSessionsPerUser, handshakesPerSecond } = config.limits;
   const limits = { connections: maxConnections, handshakesPerSecond };
   const codes = { ...parts.codes, log };
-  const ssh = createUserServer({ ...shared, codes, limits, maxSessionsPerUser });
+  function introductions(): Introduce | undefined {
+    return createIntroductions(config.proxyProtocolRanges, clock);
+  }
+  const ssh = createUserServer({ ...shared, codes, limits, introduce: introductions(), maxSessionsPerUser });
   const tunnel = createTunnelServer({
     ...shared,
     limits,
+    introduce: introductions(),
     proxy: config.name,
     replica: pod,
     replicas: () => replicas.current(),
     fingerprints: (cluster) => store.cluster(cluster)?.fingerprints ?? [],
   });
-  const web = await createWeb(deps, parts);
+  const web = await createWeb(deps, parts, { tunnel, introduce: introductions() });
   const stopWatches = startAccessWatches({
     kube,
     namespace,
@@ -195,7 +201,11 @@ function createCodes({
   };
 }
 
-function createWeb(deps: ProxyDeps, { codes, store, tunnels, audit }: Parts): Promise<WebServer> {
+function createWeb(
+  deps: ProxyDeps,
+  { codes, store, tunnels, audit }: Parts,
+  { tunnel, introduce }: { readonly tunnel: SshServer; readonly introduce: Introduce | undefined },
+): Promise<WebServer> {
   const { environment, keys, kube, clock, log, metrics } = deps;
   const { config, namespace } = environment;
   const announcedTargets = tunnels.announcedTargets.bind(tunnels);
@@ -217,6 +227,10 @@ function createWeb(deps: ProxyDeps, { codes, store, tunnels, audit }: Parts): Pr
     onTlsChange: (listener) => keys.tls.onChange(listener),
     hostKeys: () => keys.hostKeys.current().map((key) => publicKeyOf(key.privateKey)),
     announcedTargets,
+    introduce,
+    serveTunnel: (stream, address) => {
+      tunnel.inject(stream, address);
+    },
     clock,
     log,
     audit,

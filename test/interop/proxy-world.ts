@@ -29,9 +29,14 @@ import {
 } from "@teleport-access/testkit";
 import type { OpenSsh, SshClient, Sshd, TestFolder } from "@teleport-access/testkit";
 import { formatAddress } from "@teleport-access/wire";
-import type { AgentTarget } from "@teleport-access/wire";
+import type { AgentConfig, AgentTarget, ProxyConfig } from "@teleport-access/wire";
+import type { AuditRecord } from "./audit-record.ts";
 import { caKeysOf, mounted } from "./mounted.ts";
+import { PROXY_CONFIG } from "./proxy-config.ts";
+import { createNoWeb, createTestWeb, WEB_TLS } from "./web-port.ts";
 import { startTargetSshd } from "./target-sshd.ts";
+
+export type { AuditRecord } from "./audit-record.ts";
 
 export const NAMESPACE = "acme";
 const API_VERSION = "teleport-access.io/v1alpha1";
@@ -44,21 +49,6 @@ export interface EstateKeys {
   readonly hostCa: KeyObject;
   readonly proxyHost: KeyObject;
   readonly user: KeyObject;
-}
-
-/** One line of the audit log. */
-export interface AuditRecord {
-  readonly event: string;
-  readonly outcome: string;
-  readonly reason?: string;
-  readonly user?: string;
-  readonly client?: string;
-  readonly cluster?: string;
-  readonly target?: string;
-  readonly secondFactor?: boolean;
-  readonly elapsedMs?: number;
-  readonly grant?: { readonly uid: string; readonly name: string; readonly resourceVersion: string };
-  readonly detail?: Readonly<Record<string, unknown>>;
 }
 
 /** What differs from alice's certificate. */
@@ -83,6 +73,11 @@ export interface ProxyWorldOptions {
   readonly openSsh?: OpenSsh;
   /** Where the proxy listens. @default "127.0.0.1" */
   readonly listenHost?: string;
+  /** The proxy's own web port, instead of none. */
+  readonly web?: boolean;
+  readonly config?: Partial<ProxyConfig>;
+  /** Where the agent dials. @default the tunnel port */
+  readonly agentAddress?: (ports: ProxyPorts) => string;
   /** Starts the targets. Without it: one sshd, web-1. */
   readonly behind?: (keys: EstateKeys, folder: TestFolder) => Promise<Behind>;
 }
@@ -106,6 +101,10 @@ export interface ProxyWorld {
   /** Resolves with the first audit line, now or later, that has all these fields. */
   audited(fields: Partial<AuditRecord>): Promise<AuditRecord>;
   startAgent(options?: AgentParts): Agent;
+  /** The agent that the world started with. */
+  readonly agent: Agent;
+  /** What that agent's operator wrote. */
+  agentConfig(cluster?: string): AgentConfig;
   set(kind: string, name: string, spec: object): void;
   /** Makes a person who has signed in: the LoginSession is `s-<user>`. */
   signIn(user: string): void;
@@ -261,6 +260,29 @@ class World implements ProxyWorld {
     );
   }
 
+  get agent(): Agent {
+    const [agent] = this.#agents;
+    if (agent === undefined) throw new Error("not started");
+    return agent;
+  }
+
+  agentConfig(cluster = "prod"): AgentConfig {
+    const tunnelPort = formatAddress({ host: this.#listenHost, port: this.ports.tunnel });
+    return {
+      cluster,
+      proxies: [
+        {
+          name: "acme",
+          address: this.#options.agentAddress?.(this.ports) ?? tunnelPort,
+          hostKeys: [formatPublicKeyLine(publicKeyOf(this.keys.proxyHost))],
+          userCAKeys: [formatPublicKeyLine(publicKeyOf(this.keys.userCa))],
+          suspend: false,
+        },
+      ],
+      targets: this.#behind?.targets ?? [],
+    };
+  }
+
   startAgent({ cluster = "prod", ca = this.keys.hostCa, principals }: AgentParts = {}): Agent {
     const privateKey = generatePrivateKey("Ed25519");
     const certificate = issueCertificate(ca, {
@@ -272,19 +294,7 @@ class World implements ProxyWorld {
       validBefore: new Date(Date.now() + HOUR),
     });
     const agent = startAgent({
-      config: {
-        cluster,
-        proxies: [
-          {
-            name: "acme",
-            address: formatAddress({ host: this.#listenHost, port: this.ports.tunnel }),
-            hostKeys: [formatPublicKeyLine(publicKeyOf(this.keys.proxyHost))],
-            userCAKeys: [formatPublicKeyLine(publicKeyOf(this.keys.userCa))],
-            suspend: false,
-          },
-        ],
-        targets: this.#behind?.targets ?? [],
-      },
+      config: this.agentConfig(cluster),
       identity: { privateKey, certificate },
       apiServer: [],
       podName: `${cluster}-agent-${this.#agents.length}`,
@@ -360,22 +370,14 @@ class World implements ProxyWorld {
       namespace: NAMESPACE,
       listenHost: this.#listenHost,
       directories: { userCa: "", sshHost: "", tls: "", session: "" },
-      config: {
-        name: "acme",
-        publicAddresses: { web: "https://proxy.test", ssh: "proxy.test:3023", tunnel: "proxy.test:3024" },
-        certificates: { defaultTtlSeconds: 28_800, maxTtlSeconds: 86_400 },
-        web: { sessionTtlSeconds: 3600, idleTimeoutSeconds: 1200, terminal: true },
-        authentication: { lockout: { maxAttempts: 5, windowSeconds: 900 }, totpIssuer: "acme" },
-        revocation: { maxStalenessSeconds: 60, onStale: "DenyNew" },
-        limits: { maxConnections: 5000, maxSessionsPerUser: 50, handshakesPerSecond: 500 },
-      },
+      config: { ...PROXY_CONFIG, ...this.#options.config },
     };
     return await createProxy({
       environment,
       keys: {
         userCa: this.#userCa,
         hostKeys: mounted([{ privateKey: this.keys.proxyHost }]),
-        tls: mounted({ key: "", cert: "" }),
+        tls: mounted(WEB_TLS),
         sessionKey: SESSION_KEY,
         close: () => undefined,
       },
@@ -383,8 +385,7 @@ class World implements ProxyWorld {
       clock: systemClock,
       log: this.#log,
       metrics: createMetrics("proxy"),
-      createWeb: () =>
-        Promise.resolve({ listen: (port) => Promise.resolve(port), close: () => Promise.resolve() }),
+      createWeb: this.#options.web === true ? createTestWeb(this.folder) : createNoWeb,
     });
   }
 

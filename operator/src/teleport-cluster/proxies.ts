@@ -6,6 +6,7 @@
  * the pen does not cut a cluster off; `suspend` and removal always take effect.
  */
 import type { TeleportClusterSpecProxy, TeleportProxy } from "@teleport-access/crd";
+import { parseTunnelAddress } from "@teleport-access/wire";
 import type { AgentConfig } from "@teleport-access/wire";
 import { readKeyLines, readKeySource, type KeyList } from "../public-keys.ts";
 import type { ConfigMap, Secret } from "../objects.ts";
@@ -13,7 +14,7 @@ import type { ConfigMap, Secret } from "../objects.ts";
 export type AgentProxy = AgentConfig["proxies"][number];
 
 export interface ProxyProblem {
-  readonly reason: "InvalidKey" | "SourceNotFound" | "ProxyNotFound" | "DependencyNotReady";
+  readonly reason: "InvalidSpec" | "InvalidKey" | "SourceNotFound" | "ProxyNotFound" | "DependencyNotReady";
   readonly message: string;
 }
 
@@ -56,9 +57,14 @@ function resolve(spec: TeleportClusterSpecProxy, field: string, sources: ProxySo
   if (!hostKeys.ok) return { ok: false, problem: hostKeys };
   const userCAKeys = readUserCaKeys(spec, field, sources);
   if (!userCAKeys.ok) return { ok: false, problem: userCAKeys };
+  const { address = "" } = spec;
+  if (parseTunnelAddress(address) === undefined) {
+    const message = `${field}.address: ${address} is no address: it must be host:port or wss://host[:port]`;
+    return { ok: false, problem: { reason: "InvalidSpec", message } };
+  }
   const entry = {
     name: spec.name,
-    address: spec.address ?? "",
+    address,
     hostKeys: hostKeys.lines,
     userCAKeys: userCAKeys.lines,
   };

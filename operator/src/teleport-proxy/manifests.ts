@@ -74,6 +74,7 @@ export function proxyConfig(proxy: TeleportProxy): ProxyConfig {
       onStale: spec.revocation.onStale,
     },
     limits: spec.limits,
+    proxyProtocolRanges: spec.service.proxyProtocolRanges ?? [],
   };
 }
 

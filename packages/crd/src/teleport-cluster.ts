@@ -100,7 +100,11 @@ export interface TeleportClusterSpecHostCARotation {
 export interface TeleportClusterSpecProxy {
   /** A name of your choice for this proxy, used in status and logs. */
   readonly name: string;
-  /** host:port of the proxy's tunnel port: its TeleportProxy status.endpoints.tunnel. */
+  /**
+   * host:port of the proxy's tunnel port: its TeleportProxy status.endpoints.tunnel. Where only HTTPS
+   * gets out: wss://host or wss://host:port of its web port; the same SSH then runs in a WebSocket.
+   * hostKeys prove the proxy either way, so the certificate of TLS is not looked at.
+   */
   readonly address?: string;
   /**
    * The proxy's SSH host public keys: its TeleportProxy status.hostKeys. The agent connects to nobody

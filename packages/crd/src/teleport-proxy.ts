@@ -100,6 +100,14 @@ export interface TeleportProxySpecService {
    * spreads over all nodes and hides it. Default: Local.
    */
   readonly externalTrafficPolicy: "Cluster" | "Local";
+  /**
+   * Networks of load balancers that send a PROXY protocol header (version 1 or 2). From an address in
+   * them the header is required on all three ports, and the client's address in it counts for limits,
+   * sourceRanges and the audit log; from any other address a header is an error. List your load
+   * balancer's own addresses only, since whoever connects from them can claim any address. Empty
+   * believes nobody.
+   */
+  readonly proxyProtocolRanges?: readonly string[];
   /** Ports of the Service; they must differ. */
   readonly ports: TeleportProxySpecServicePorts;
   /**

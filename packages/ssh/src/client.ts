@@ -3,7 +3,7 @@
  * same kind of connection as a server's.
  */
 import { connect } from "node:net";
-import type { Socket } from "node:net";
+import type { LookupFunction, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { systemClock } from "@teleport-access/daemon";
@@ -33,6 +33,8 @@ interface BaseOptions {
   /** Dialled, unless `transport` is given; always named in errors. */
   readonly host: string;
   readonly port: number;
+  /** Finds the host's addresses. @default the system's resolver */
+  readonly lookup?: LookupFunction;
   /** A connected stream to use instead of a new TCP connection, e.g. a channel or a WebSocket. */
   readonly transport?: Duplex;
   readonly user: string;
@@ -147,8 +149,8 @@ class Attempt {
   }
 
   #dial(): Socket {
-    const { host, port } = this.#options;
-    const socket = connect({ host, port, noDelay: true });
+    const { host, port, lookup } = this.#options;
+    const socket = connect({ host, port, noDelay: true, ...(lookup === undefined ? {} : { lookup }) });
     socket.once("error", (error) => {
       this.#fail(new SshError("SSH_UNREACHABLE", `${this.#target()}: ${error.message}`, error));
     });

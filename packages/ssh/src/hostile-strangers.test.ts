@@ -24,7 +24,7 @@ import { message } from "./testing/raw-peer.ts";
 /** A stranger's end of a connection that has said nothing yet. */
 function stranger(world: AuthFixture): Duplex {
   const [near, far] = duplexPair();
-  world.server.inject(far, "192.0.2.1");
+  world.server.inject(far, { remoteAddress: "192.0.2.1", remotePort: 0 });
   near.resume();
   return near;
 }

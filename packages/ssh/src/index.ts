@@ -10,12 +10,13 @@ export { startSsh2 } from "./startup.ts";
 export type { Ssh2Facts } from "./startup.ts";
 export { ChannelRefusedError, SshError, SshStartupError } from "./errors.ts";
 export type { OpenRefusal, SshErrorCode } from "./errors.ts";
-export { CHANNEL_WINDOW, GOODBYE_MS, TUNNEL_LIMITS, USER_LIMITS } from "./limits.ts";
+export { CHANNEL_WINDOW, GOODBYE_MS, TUNNEL_LIMITS, USER_LIMITS, WEBSOCKET_FRAME_BYTES } from "./limits.ts";
 export type { SshServerLimits } from "./limits.ts";
 export type { HostKey } from "./key-exchange.ts";
 export type { AuthMethod, AuthRequest, OfferedKey, ProofRefusal } from "./auth-request.ts";
 export type { AuthChallenge, AuthVerdict } from "./auth-server.ts";
 export { createSshServer } from "./server.ts";
+export type { Introduction } from "./reception.ts";
 export type {
   RefusedPeer,
   SessionRequest,
@@ -30,7 +31,7 @@ export { agentClient, agentIdentities } from "./agent.ts";
 export type { AgentClient, OpenAgent } from "./agent.ts";
 export type { SshIdentities, SshIdentity } from "./auth-client.ts";
 export type { ClientSession, SessionExit, SessionOptions } from "./client-session.ts";
-export type { IncomingChannel, NegotiatedAlgorithms, SshPeer } from "./connection.ts";
+export type { IncomingChannel, NegotiatedAlgorithms, PeerAddress, SshPeer } from "./connection.ts";
 export type { Answer } from "./channel.ts";
 export type { SshChannel } from "./channel-stream.ts";
 export { decodeDirectTcpip, encodeDirectTcpip } from "./direct-tcpip.ts";
@@ -45,3 +46,4 @@ export { TUNNEL_KEEPALIVE, USER_KEEPALIVE } from "./keepalive.ts";
 export type { KeepalivePolicy } from "./keepalive.ts";
 export { REKEY } from "./rekey.ts";
 export type { RekeyPolicy } from "./rekey.ts";
+export { webSocketStream } from "./websocket-stream.ts";

@@ -150,3 +150,9 @@ export const MAX_ENVIRONMENT = 64;
 
 /** Chunks smaller than this are copied together while they wait, so that 1-byte packets cannot cost 100 bytes each. */
 export const COALESCE_BELOW_BYTES = 4096;
+
+/** Largest frame of a WebSocket that carries SSH: any packet of ours with room to spare; ws would take 100 MiB. */
+export const WEBSOCKET_FRAME_BYTES: number = 64 * 1024;
+
+/** Packets that wait are sent together up to this: one record of TLS. */
+export const WEBSOCKET_BATCH_BYTES: number = 16 * 1024;

@@ -5,8 +5,6 @@
  * the peer is, and what it may do, the program answers. People's port and the
  * agents' port are two of these with different limits.
  */
-import { createServer } from "node:net";
-import type { AddressInfo, Server } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { systemClock } from "@teleport-access/daemon";
@@ -33,6 +31,8 @@ import type { HostKey, HostKeyOffer } from "./key-exchange.ts";
 import { USER_LIMITS } from "./limits.ts";
 import type { SshServerLimits } from "./limits.ts";
 import { MSG } from "./messages.ts";
+import { Reception } from "./reception.ts";
+import type { ReceptionOptions } from "./reception.ts";
 import { REKEY, startRekey } from "./rekey.ts";
 import type { RekeyPolicy } from "./rekey.ts";
 import { createSession } from "./session.ts";
@@ -40,7 +40,8 @@ import type { SshSession } from "./session.ts";
 import { Transport } from "./transport.ts";
 
 /** Why a server turned a peer away by itself; refusals by `authenticate` are the program's own. */
-export type SshRefusal = AdmissionRefusal | AuthRefusal | "login-grace" | "protocol-error" | "no-host-key";
+export type SshRefusal =
+  AdmissionRefusal | AuthRefusal | "login-grace" | "protocol-error" | "no-host-key" | "proxy-header";
 
 export interface RefusedPeer {
   readonly remoteAddress: string;
@@ -68,7 +69,7 @@ export interface SshConnection<I> extends SshPeer {
   onSession(handler: (request: SessionRequest) => void): void;
 }
 
-export interface SshServerOptions<I> {
+export interface SshServerOptions<I> extends Pick<ReceptionOptions, "introduce"> {
   /** Asked for each new connection, so that rotated keys and certificates need no restart. */
   hostKeys(): readonly HostKey[];
   /** @default USER_LIMITS */
@@ -94,8 +95,8 @@ export interface SshServer {
   /** Resolves with the port. @throws the socket's error, e.g. EADDRINUSE. */
   listen(port: number, host: string): Promise<number>;
   address(): { readonly address: string; readonly port: number } | undefined;
-  /** Serves a stream that arrived some other way, e.g. a WebSocket. Same limits; its address is the caller's word. */
-  inject(stream: Duplex, remoteAddress?: string): void;
+  /** Serves a stream that arrived some other way, e.g. a WebSocket. Same limits; the address is the caller's word. */
+  inject(stream: Duplex, address?: PeerAddress): void;
   /** Stops listening and ends every connection. */
   close(): Promise<void>;
   /** Stops listening; connections live on. */
@@ -143,7 +144,7 @@ class ListeningServer<I> implements SshServer {
   readonly #limits: SshServerLimits;
   readonly #clock: Clock;
   readonly #desk: AdmissionDesk;
-  readonly #server: Server;
+  readonly #reception: Reception;
   readonly #open = new Set<Transport>();
   #offered: { readonly keys: readonly HostKey[]; readonly offer: HostKeyOffer } | undefined;
 
@@ -152,41 +153,34 @@ class ListeningServer<I> implements SshServer {
     this.#limits = { ...USER_LIMITS, ...options.limits };
     this.#clock = options.clock ?? systemClock;
     this.#desk = new AdmissionDesk(this.#limits, this.#clock);
-    this.#server = createServer({ noDelay: true }, (socket) => {
-      this.#accept(socket, { remoteAddress: socket.remoteAddress ?? "", remotePort: socket.remotePort ?? 0 });
+    this.#reception = new Reception({
+      introduce: options.introduce,
+      accept: (socket, address) => {
+        this.#accept(socket, address);
+      },
+      refused: ({ remoteAddress }, { reason, detail }) => {
+        if (reason === undefined) return;
+        this.#refused({ remoteAddress, user: "", reason, ...(detail === undefined ? {} : { detail }) });
+      },
     });
   }
 
   listen(port: number, host: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off("error", reject);
-        // Errors of accepting (EMFILE) pass; the next accept may succeed.
-        this.#server.on("error", () => undefined);
-        resolve((this.#server.address() as AddressInfo).port);
-      });
-    });
+    return this.#reception.listen(port, host);
   }
 
   address(): { readonly address: string; readonly port: number } | undefined {
-    const address = this.#server.address();
-    return address === null || typeof address === "string" ? undefined : address;
+    return this.#reception.address();
   }
 
   close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      // Resolves when the last connection is gone; one that never listened answers with an error we do not need.
-      this.#server.close(() => {
-        resolve();
-      });
-    });
+    const closed = this.#reception.close();
     for (const transport of [...this.#open]) transport.end("server is shutting down");
     return closed;
   }
 
   stopListening(): void {
-    this.#server.close();
+    this.#reception.stopListening();
   }
 
   connections(): number {
@@ -203,8 +197,9 @@ class ListeningServer<I> implements SshServer {
     return this.#offered.offer;
   }
 
-  inject(stream: Duplex, remoteAddress = ""): void {
-    this.#accept(stream, { remoteAddress, remotePort: 0 });
+  inject(stream: Duplex, address: PeerAddress = { remoteAddress: "", remotePort: 0 }): void {
+    if (this.#reception.open) this.#accept(stream, address);
+    else stream.destroy();
   }
 
   #accept(socket: Duplex, address: PeerAddress): void {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { formatAddress, parseAddress } from "./address.ts";
+import { formatAddress, parseAddress, parseTunnelAddress } from "./address.ts";
 
 const GOOD: readonly [string, string, number][] = [
   ["proxy.example:3024", "proxy.example", 3024],
@@ -49,3 +49,34 @@ test("parseAddress reads back what formatAddress writes", () => {
     }),
   );
 });
+
+const TUNNEL_ROWS = [
+  { text: "proxy.example:3024", want: { transport: "tcp", host: "proxy.example", port: 3024 } },
+  { text: "[2001:db8::1]:3024", want: { transport: "tcp", host: "2001:db8::1", port: 3024 } },
+  { text: "wss://proxy.example", want: { transport: "wss", host: "proxy.example", port: 443 } },
+  { text: "wss://proxy.example:8443", want: { transport: "wss", host: "proxy.example", port: 8443 } },
+  { text: "wss://192.0.2.1", want: { transport: "wss", host: "192.0.2.1", port: 443 } },
+  { text: "wss://[2001:db8::1]", want: { transport: "wss", host: "2001:db8::1", port: 443 } },
+  { text: "wss://[2001:db8::1]:8443", want: { transport: "wss", host: "2001:db8::1", port: 8443 } },
+  ...[
+    "proxy.example",
+    "ws://proxy.example",
+    "https://proxy.example",
+    "WSS://proxy.example",
+    "wss://",
+    "wss://proxy.example/",
+    "wss://proxy.example/tunnel/v1",
+    "wss://user@proxy.example",
+    "wss://proxy.example:0",
+    "wss://proxy.example:65536",
+    "wss://2001:db8::1",
+    "wss://proxy.example?x",
+    "wss://wss://proxy.example",
+  ].map((text) => ({ text, want: undefined })),
+];
+
+for (const { text, want } of TUNNEL_ROWS) {
+  test(`parseTunnelAddress says ${want === undefined ? "no" : `${want.transport} ${want.host} ${want.port}`} to ${text}`, () => {
+    assert.deepEqual(parseTunnelAddress(text), want);
+  });
+}

@@ -26,3 +26,21 @@ export function parseAddress(text: string): Address | undefined {
 export function formatAddress({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/** Where an agent dials: the tunnel port, or the web port with a WebSocket around the same SSH. */
+export interface TunnelAddress extends Address {
+  readonly transport: "tcp" | "wss";
+}
+
+const HTTPS_PORT = 443;
+
+/** `host:port`, or `wss://host[:port]`. Undefined for anything else, a path among it. */
+export function parseTunnelAddress(text: string): TunnelAddress | undefined {
+  if (!text.startsWith("wss://")) {
+    const address = parseAddress(text);
+    return address === undefined ? undefined : { ...address, transport: "tcp" };
+  }
+  const rest = text.slice("wss://".length);
+  const address = parseAddress(rest) ?? parseAddress(`${rest}:${HTTPS_PORT}`);
+  return address === undefined ? undefined : { ...address, transport: "wss" };
+}

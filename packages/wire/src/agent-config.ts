@@ -4,7 +4,7 @@
  */
 import { boolean, ConfigError, fields, list, optional, string } from "@teleport-access/daemon";
 
-import { parseAddress } from "./address.ts";
+import { parseAddress, parseTunnelAddress } from "./address.ts";
 import { publicKeyLine } from "./key-lines.ts";
 import { MAX_CA_KEYS, MAX_LABEL_LENGTH, MAX_PROXIES, MAX_TARGETS } from "./limits.ts";
 import { CLUSTER_NAME } from "./names.ts";
@@ -13,7 +13,7 @@ import type { AgentTarget } from "./targets.ts";
 
 export interface AgentProxy {
   readonly name: string;
-  /** `host:port` of the proxy's tunnel port; resolved anew at each dial. */
+  /** `host:port` of the proxy's tunnel port, or `wss://host[:port]` of its web port; resolved anew at each dial. */
   readonly address: string;
   /** OpenSSH lines: the only host keys that the agent accepts there. */
   readonly hostKeys: readonly string[];
@@ -56,7 +56,7 @@ function parseProxy(value: unknown, field: string): AgentProxy {
   const proxy = fields(value, field);
   return {
     name: clusterName(proxy["name"], `${field}.name`),
-    address: addressText(proxy["address"], `${field}.address`),
+    address: tunnelAddressText(proxy["address"], `${field}.address`),
     hostKeys: list(proxy["hostKeys"], `${field}.hostKeys`, publicKeyLine, { min: 1, max: MAX_CA_KEYS }),
     userCAKeys: list(proxy["userCAKeys"], `${field}.userCAKeys`, publicKeyLine, { max: MAX_CA_KEYS }),
     suspend: optional(proxy["suspend"], `${field}.suspend`, boolean) ?? false,
@@ -65,10 +65,23 @@ function parseProxy(value: unknown, field: string): AgentProxy {
 
 /** A checked `host:port`. */
 export function addressText(value: unknown, field: string): string {
+  return checkedAddress(value, field, { parse: parseAddress, form: "host:port" });
+}
+
+/** A checked `host:port` or `wss://host[:port]`. */
+function tunnelAddressText(value: unknown, field: string): string {
+  return checkedAddress(value, field, { parse: parseTunnelAddress, form: "host:port or wss://host[:port]" });
+}
+
+function checkedAddress(
+  value: unknown,
+  field: string,
+  { parse, form }: { parse: (text: string) => object | undefined; readonly form: string },
+): string {
   const text = string(value, field, { max: 300 });
-  if (parseAddress(text) !== undefined) return text;
+  if (parse(text) !== undefined) return text;
   throw new ConfigError(
     "CONFIG_INVALID",
-    `${field}: must be host:port, not ${JSON.stringify(text.slice(0, 60))}`,
+    `${field}: must be ${form}, not ${JSON.stringify(text.slice(0, 60))}`,
   );
 }

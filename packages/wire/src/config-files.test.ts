@@ -48,6 +48,7 @@ const PROXY_CONFIG: ProxyConfig = {
   authentication: { lockout: { maxAttempts: 5, windowSeconds: 900 }, totpIssuer: "Example Ltd." },
   revocation: { maxStalenessSeconds: 60, onStale: "DenyNew" },
   limits: { maxConnections: 5000, maxSessionsPerUser: 50, handshakesPerSecond: 50 },
+  proxyProtocolRanges: ["10.0.0.0/8", "2001:db8::/32"],
 };
 const REPORT: AgentReport = {
   pod: "prod-agent-x",
@@ -158,6 +159,20 @@ const WRONG: readonly { parse: (value: unknown) => unknown; value: unknown; want
     value: { ...PROXY_CONFIG, authentication: { ...PROXY_CONFIG.authentication, totpIssuer: "a:b" } },
     want: /^authentication\.totpIssuer/,
   },
+  ...[
+    "10.0.0.0",
+    "10.0.0.0/33",
+    "10.0.0.0/",
+    "10.0.0/8",
+    "::/129",
+    "fe80::%1/64",
+    "10.0.0.0/08",
+    "any/0",
+  ].map((range) => ({
+    parse: parseProxyConfig,
+    value: { ...PROXY_CONFIG, proxyProtocolRanges: [range] },
+    want: /^proxyProtocolRanges\[0\]: must be a network/,
+  })),
   { parse: parseAgentReport, value: { ...REPORT, time: "yesterday" }, want: /^time: must be a time/ },
   {
     parse: parseAgentReport,
@@ -170,6 +185,12 @@ for (const { parse, value, want } of WRONG) {
     assert.throws(() => parse(value), { code: "CONFIG_INVALID", message: want });
   });
 }
+
+test("parseProxyConfig believes nobody's header when an older operator says nothing about it", () => {
+  const older: Partial<ProxyConfig> = { ...PROXY_CONFIG };
+  delete (older as { proxyProtocolRanges?: unknown }).proxyProtocolRanges;
+  assert.deepEqual(parseProxyConfig(older).proxyProtocolRanges, []);
+});
 
 test("auditLine marks the line and keeps the event's fields", () => {
   const [event] = AUDIT_EVENTS;

@@ -16,5 +16,6 @@ export * from "./key-helper.ts";
 export * from "./limits.ts";
 export * from "./names.ts";
 export * from "./proxy-config.ts";
+export * from "./proxy-protocol.ts";
 export * from "./tunnel.ts";
 export { WireError } from "./wire-error.ts";

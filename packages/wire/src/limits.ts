@@ -35,6 +35,18 @@ export const MAX_HTTP_BODY_BYTES: number = 1024 * 1024;
 /** Node's own default, and what common proxies pass on. */
 export const MAX_HTTP_HEADER_BYTES: number = 16 * 1024;
 
+/**
+ * A PROXY protocol header: 16 bytes and at most 536 behind them, the smallest segment that every TCP carries,
+ * so that a header is never in two. Version 1 has a bound of its own, 107.
+ */
+export const MAX_PROXY_HEADER_BYTES: number = 16 + 536;
+
+/** A load balancer sends its header with the connection's first packet; three lost packets later is late. */
+export const PROXY_HEADER_MS = 5_000;
+
+/** Networks whose PROXY protocol header is believed: TeleportProxy.spec.service.proxyProtocolRanges. */
+export const MAX_PROXY_PROTOCOL_RANGES = 64;
+
 /** One line of the control channel: 128 targets with 16 ports each are 48 KiB. */
 export const MAX_CONTROL_MESSAGE_BYTES: number = 64 * 1024;
 

@@ -2,10 +2,21 @@
  * The proxy's configuration: key `config.json` of ConfigMap `<proxy>-config`,
  * written by the operator from a TeleportProxy, its defaults filled in.
  */
-import { boolean, ConfigError, fields, integer, oneOf, string } from "@teleport-access/daemon";
+import { isIP } from "node:net";
+
+import {
+  boolean,
+  ConfigError,
+  fields,
+  integer,
+  list,
+  oneOf,
+  optional,
+  string,
+} from "@teleport-access/daemon";
 
 import { addressText } from "./agent-config.ts";
-import { MAX_NAME_LENGTH } from "./limits.ts";
+import { MAX_NAME_LENGTH, MAX_PROXY_PROTOCOL_RANGES } from "./limits.ts";
 import { OBJECT_NAME } from "./names.ts";
 
 /** What happens when a proxy has not heard from the API server for `maxStalenessSeconds`. */
@@ -38,6 +49,8 @@ export interface ProxyConfig {
     readonly maxSessionsPerUser: number;
     readonly handshakesPerSecond: number;
   };
+  /** Networks of load balancers whose PROXY protocol header is required and believed, on all three ports. */
+  readonly proxyProtocolRanges: readonly string[];
 }
 
 const ON_STALE: readonly OnStale[] = ["DenyNew", "TerminateAll", "Allow"];
@@ -59,7 +72,24 @@ export function parseProxyConfig(value: unknown): ProxyConfig {
     authentication: parseAuthentication(config["authentication"], "authentication"),
     revocation: parseRevocation(config["revocation"], "revocation"),
     limits: parseLimits(config["limits"], "limits"),
+    proxyProtocolRanges: optional(config["proxyProtocolRanges"], "proxyProtocolRanges", parseRanges) ?? [],
   };
+}
+
+function parseRanges(value: unknown, field: string): readonly string[] {
+  return list(value, field, parseRange, { max: MAX_PROXY_PROTOCOL_RANGES });
+}
+
+/** One network in CIDR notation. A slip must not widen whom we believe: nothing is guessed. */
+function parseRange(value: unknown, field: string): string {
+  const text = string(value, field, { max: 43 });
+  const [, address = "", digits = ""] = /^([0-9A-Fa-f:.]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  if (Number(digits) <= bits) return text;
+  throw new ConfigError(
+    "CONFIG_INVALID",
+    `${field}: must be a network such as 10.0.0.0/8, not ${JSON.stringify(text)}`,
+  );
 }
 
 function seconds(value: unknown, field: string): number {

@@ -19,6 +19,9 @@ export const CONTROL_CHANNEL = "teleport-control";
 /** One per connection to a target, opened by the proxy with a TransportRequest. */
 export const TRANSPORT_CHANNEL = "teleport-transport";
 
+/** On the web port: a WebSocket in which the agent's SSH connection runs, where only HTTPS gets through. */
+export const TUNNEL_PATH = "/tunnel/v1";
+
 /** The SSH user name of an agent. */
 export function tunnelUserName(cluster: string): string {
   return `cluster:${cluster}`;

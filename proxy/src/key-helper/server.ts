@@ -4,8 +4,6 @@
  */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Server as HttpsServer } from "node:https";
-import type { Duplex } from "node:stream";
 import { errorFields } from "@teleport-access/daemon";
 import type { Gauge } from "@teleport-access/daemon";
 import { fingerprint } from "@teleport-access/sshcert";
@@ -28,6 +26,7 @@ import type { WebSocket } from "ws";
 import { networkOf } from "../signin/lockout.ts";
 import type { WebDeps } from "../web/deps.ts";
 import { hostOf, isOwnOrigin } from "../web/origin.ts";
+import type { UpgradeRoute } from "../web/upgrades.ts";
 import { bindToken, noteSeen } from "./binding.ts";
 import { judgeHello } from "./hello.ts";
 import type { Helper } from "./hello.ts";
@@ -38,7 +37,7 @@ import { startStanding } from "./standing.ts";
 import type { Standing } from "./standing.ts";
 
 /** The key-helpers of this proxy. */
-export interface KeyHelpers {
+export interface KeyHelpers extends UpgradeRoute {
   /** Stops taking new ones and asks those connected to go elsewhere. */
   close(): void;
 }
@@ -64,8 +63,8 @@ interface Door {
   readonly connected: Gauge;
 }
 
-/** Attaches to the web port's server. */
-export function createKeyHelpers(deps: WebDeps, server: HttpsServer): KeyHelpers {
+/** The door, for the web port to open. */
+export function createKeyHelpers(deps: WebDeps): KeyHelpers {
   const connected = deps.metrics.gauge("key_helpers", "Key-helpers that are connected and accepted.");
   const door: Door = {
     deps,
@@ -80,22 +79,18 @@ export function createKeyHelpers(deps: WebDeps, server: HttpsServer): KeyHelpers
     maxFragments: MAX_WEBSOCKET_FRAGMENTS,
     perMessageDeflate: false,
   });
-  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const status = refuseUpgrade(door, request);
-    if (status !== undefined) {
-      endWith(socket, status);
-      return;
-    }
-    sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      accept(door, webSocket, request.socket.remoteAddress ?? "");
-    });
-  });
   // Synchronously, within the store's own call: a right that ended is taken back before anything else happens.
   const stopWatching = deps.store.onChange(() => {
     for (const standing of door.standing.values()) standing.look();
   });
   const pings = pingClients(deps.clock, sockets);
   return {
+    path: KEY_HELPER_PATH,
+    sockets,
+    refuse: (request) => refuseUpgrade(door, request),
+    accept: (webSocket, request) => {
+      accept(door, webSocket, request.socket.remoteAddress ?? "");
+    },
     close() {
       stopWatching();
       pings.cancel();
@@ -115,7 +110,6 @@ export function createKeyHelpers(deps: WebDeps, server: HttpsServer): KeyHelpers
 /** The HTTP status to refuse an upgrade with; undefined when it may go on. */
 function refuseUpgrade(door: Door, request: IncomingMessage): string | undefined {
   const { deps } = door;
-  if (request.url !== KEY_HELPER_PATH) return "404 Not Found";
   // A key-helper is not a browser. A browser on another site's page says so, and must not get in.
   const { origin } = request.headers;
   if (origin !== undefined && !isOwnOrigin(origin, deps.config().publicAddresses.web)) return "403 Forbidden";
@@ -124,13 +118,6 @@ function refuseUpgrade(door: Door, request: IncomingMessage): string | undefined
   const total = [...door.unproven.values()].reduce((sum, count) => sum + count, 0);
   const crowded = (door.unproven.get(address) ?? 0) >= MAX_UNAUTHENTICATED_PER_ADDRESS;
   return crowded || total >= MAX_UNAUTHENTICATED ? "429 Too Many Requests" : undefined;
-}
-
-function endWith(socket: Duplex, status: string): void {
-  socket.on("error", () => {
-    socket.destroy();
-  });
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 /** Challenges a new connection, and listens for its one answer. */

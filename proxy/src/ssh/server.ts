@@ -1,6 +1,7 @@
 /** The SSH port: where people come in with their certificates. */
 import { answerAndExit, createSshServer } from "@teleport-access/ssh";
 import type { HostKey, SshConnection, SshServer, SshServerLimits } from "@teleport-access/ssh";
+import type { Introduce } from "../introductions.ts";
 import type { TunnelRegistry } from "../tunnel/registry.ts";
 import { authenticateUser, farewell } from "./authenticate.ts";
 import type { UserAuthDeps, UserIdentity } from "./authenticate.ts";
@@ -18,12 +19,15 @@ export interface UserServerDeps extends UserAuthDeps, JumpDeps, RefusedPeerDeps 
   readonly tunnels: Pick<TunnelRegistry, "leastBusy" | "announcedTargets">;
   hostKeys(): readonly HostKey[];
   readonly limits: Partial<SshServerLimits>;
+  /** Undefined when no load balancer's word counts. */
+  readonly introduce?: Introduce | undefined;
 }
 
 /** Makes the server; it does not listen yet. */
 export function createUserServer(deps: UserServerDeps): SshServer {
   return createSshServer<UserIdentity>({
     hostKeys: () => deps.hostKeys(),
+    introduce: deps.introduce,
     limits: deps.limits,
     authenticate: (request) => authenticateUser(request, deps),
     connected: (connection) => {

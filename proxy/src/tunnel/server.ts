@@ -2,6 +2,7 @@
 import type { Logger } from "@teleport-access/daemon";
 import { createSshServer, TUNNEL_KEEPALIVE, TUNNEL_LIMITS } from "@teleport-access/ssh";
 import type { HostKey, SshServer, SshServerLimits } from "@teleport-access/ssh";
+import type { Introduce } from "../introductions.ts";
 import { authenticateTunnel } from "./authenticate.ts";
 import type { TunnelAuthDeps } from "./authenticate.ts";
 import { runTunnel } from "./connection.ts";
@@ -16,12 +17,15 @@ export interface TunnelServerDeps extends TunnelAuthDeps, TunnelDeps, RefusedPee
   readonly log: Logger;
   hostKeys(): readonly HostKey[];
   readonly limits: Partial<SshServerLimits>;
+  /** Undefined when no load balancer's word counts. */
+  readonly introduce?: Introduce | undefined;
 }
 
 /** Makes the server; it does not listen yet. */
 export function createTunnelServer(deps: TunnelServerDeps): SshServer {
   return createSshServer<TunnelIdentity>({
     hostKeys: () => deps.hostKeys(),
+    introduce: deps.introduce,
     limits: { ...TUNNEL_LIMITS, ...deps.limits },
     keepalive: TUNNEL_KEEPALIVE,
     authenticate: (request) => authenticateTunnel(request, deps),

@@ -1,14 +1,17 @@
 /**
  * What the web server needs from the rest of the proxy.
  */
+import type { Duplex } from "node:stream";
 import type { AnnouncedTarget } from "@teleport-access/access";
 import type { Clock, Logger, Metrics } from "@teleport-access/daemon";
 import type { KubeClient } from "@teleport-access/kube";
+import type { PeerAddress } from "@teleport-access/ssh";
 import type { SshPublicKey } from "@teleport-access/sshcert";
 import type { ProxyConfig } from "@teleport-access/wire";
 import type { AccessStore } from "../acl/store.ts";
 import type { Audit } from "../audit.ts";
 import type { UserCa } from "../ca/user-ca.ts";
+import type { Introduce } from "../introductions.ts";
 import type { CodeDeps } from "../signin/code-check.ts";
 
 /** The web TLS key and chain, PEM. */
@@ -36,6 +39,10 @@ export interface WebDeps {
   hostKeys(): readonly SshPublicKey[];
   /** What the agents of a cluster say they can dial. @default none */
   readonly announcedTargets?: (cluster: string) => readonly AnnouncedTarget[];
+  /** Who is behind a new connection, when a load balancer's word counts. */
+  readonly introduce?: Introduce | undefined;
+  /** Takes over an agent's SSH connection that came in a WebSocket. @default agents are turned away */
+  readonly serveTunnel?: (stream: Duplex, address: PeerAddress) => void;
   readonly clock: Clock;
   readonly log: Logger;
   readonly audit: Audit;

@@ -67,6 +67,7 @@ export const FAKE_CONFIG: ProxyConfig = {
   authentication: { lockout: { maxAttempts: 5, windowSeconds: 900 }, totpIssuer: "acme" },
   revocation: { maxStalenessSeconds: 60, onStale: "DenyNew" },
   limits: { maxConnections: 5000, maxSessionsPerUser: 50, handshakesPerSecond: 50 },
+  proxyProtocolRanges: [],
 };
 
 /** Makes a world with one trusted cluster, `prod`, and nobody in it. */

@@ -1,5 +1,5 @@
 /**
- * The web port: TLS, the HTTP API, the pages, and the key-helpers' WebSocket.
+ * The web port: TLS, the HTTP API, the pages, and the WebSockets of key-helpers and agents.
  *
  * Every request passes the same gates before a route sees it: size and time
  * limits (node), requests per address, origin, and, unless the route is declared
@@ -25,8 +25,11 @@ import { addEnrollRoutes } from "./routes-enroll.ts";
 import { addPublicRoutes } from "./routes-public.ts";
 import { addSessionRoutes } from "./routes-session.ts";
 import { addTokenRoutes } from "./routes-tokens.ts";
+import { createTunnelDoor } from "../tunnel/web-door.ts";
+import { introduceConnections } from "./introduce.ts";
 import type { SignedIn } from "./signed-in.ts";
 import { loadStaticFiles } from "./static-files.ts";
+import { routeUpgrades } from "./upgrades.ts";
 
 /** The running web port. */
 export interface WebServer {
@@ -53,7 +56,10 @@ export async function createWebServer(deps: WebDeps): Promise<WebServer> {
   const context = createContext(deps, await createPasswords());
   const files = await loadStaticFiles(deps.uiDirectory ?? new URL("./ui/", import.meta.url));
   const app = createApp(deps);
-  const keyHelpers = createKeyHelpers(deps, app.server);
+  const cutArrivals = introduce(deps, app.server);
+  const keyHelpers = createKeyHelpers(deps);
+  const tunnelDoor = createTunnelDoor(deps);
+  routeUpgrades(app.server, [keyHelpers, tunnelDoor]);
   const stopTls = deps.onTlsChange(() => {
     reloadTls(deps, app.server);
   });
@@ -74,7 +80,9 @@ export async function createWebServer(deps: WebDeps): Promise<WebServer> {
     },
     async close() {
       stopTls();
+      cutArrivals();
       keyHelpers.close();
+      tunnelDoor.close();
       await app.close();
     },
   };
@@ -92,12 +100,20 @@ function createApp(deps: WebDeps): WebApp {
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     forceCloseConnections: true,
-    // The address is the socket's: nobody in front of us is trusted to say another.
+    // The address is the socket's: no header of HTTP is trusted to say another.
     trustProxy: false,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
   });
   app.server.maxConnections = deps.config().limits.maxConnections;
   return app;
+}
+
+/** Lets a load balancer say whose its connections are. Returns what cuts those who have not been introduced. */
+function introduce(deps: WebDeps, server: HttpsServer): () => void {
+  if (deps.introduce === undefined) return () => undefined;
+  return introduceConnections(server, deps.introduce, (client, reason) => {
+    deps.log.warn("web connection refused", { client, reason });
+  });
 }
 
 function reloadTls(deps: WebDeps, server: HttpsServer): void {

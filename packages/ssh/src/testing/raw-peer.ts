@@ -137,7 +137,7 @@ export function signedRequest(sessionId: Buffer, user: string, identity: TestIde
 /** Connects a raw client to a server in memory. It believes any host. */
 export function rawClient(server: SshServer, address = "192.0.2.1"): RawPeer {
   const [near, far] = duplexPair();
-  server.inject(far, address);
+  server.inject(far, { remoteAddress: address, remotePort: 0 });
   return new RawPeer(near, {
     kind: "client",
     hostKeyAlgorithms: ["ssh-ed25519"],

@@ -1,0 +1,16 @@
+/** The audit log as tests read it. */
+
+/** One line of the audit log. */
+export interface AuditRecord {
+  readonly event: string;
+  readonly outcome: string;
+  readonly reason?: string;
+  readonly user?: string;
+  readonly client?: string;
+  readonly cluster?: string;
+  readonly target?: string;
+  readonly secondFactor?: boolean;
+  readonly elapsedMs?: number;
+  readonly grant?: { readonly uid: string; readonly name: string; readonly resourceVersion: string };
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
