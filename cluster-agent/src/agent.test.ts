@@ -6,128 +6,15 @@ import { after, before, test } from "node:test";
 import type { TestContext } from "node:test";
 
 import { createLogger } from "@teleport-access/daemon";
-import { connectSsh, createSshServer, startSsh2 } from "@teleport-access/ssh";
-import type { SshChannel, SshConnection, SshServer } from "@teleport-access/ssh";
-import {
-  fingerprint,
-  formatPublicKeyLine,
-  generatePrivateKey,
-  issueCertificate,
-  publicKeyOf,
-  verifyCertificate,
-} from "@teleport-access/sshcert";
+import { connectSsh, startSsh2 } from "@teleport-access/ssh";
+import { formatPublicKeyLine, generatePrivateKey, publicKeyOf } from "@teleport-access/sshcert";
 import { until } from "@teleport-access/testkit";
-import {
-  CONTROL_CHANNEL,
-  ControlReader,
-  encodeControlMessage,
-  encodeTransportRequest,
-  parseAgentMessage,
-  TRANSPORT_CHANNEL,
-} from "@teleport-access/wire";
-import type { AgentConfig, AgentMessage, AgentProxy, ProxyMessage } from "@teleport-access/wire";
+import { TRANSPORT_CHANNEL } from "@teleport-access/wire";
+import type { AgentConfig, AgentProxy } from "@teleport-access/wire";
 
 import { startAgent } from "./agent.ts";
 import type { Agent } from "./agent.ts";
-import type { HostIdentity } from "./host-identity.ts";
-
-const hostCa = generatePrivateKey("Ed25519");
-const proxyHostKey = generatePrivateKey("Ed25519");
-const userCaLine = formatPublicKeyLine(publicKeyOf(generatePrivateKey("Ed25519")));
-const HOST_CA = fingerprint(publicKeyOf(hostCa));
-const SOON = { deadlineMs: 5_000, everyMs: 10 };
-
-function newIdentity(serial: bigint): HostIdentity {
-  const privateKey = generatePrivateKey("Ed25519");
-  const certificate = issueCertificate(hostCa, {
-    type: "host",
-    publicKey: publicKeyOf(privateKey),
-    keyId: "prod",
-    principals: ["prod"],
-    serial,
-    validAfter: new Date(Date.now() - 60_000),
-    validBefore: new Date(Date.now() + 3_600_000),
-  });
-  return { privateKey, certificate };
-}
-
-interface Seen {
-  readonly connection: SshConnection<bigint>;
-  readonly messages: AgentMessage[];
-  control: SshChannel | undefined;
-}
-
-/** One replica of a proxy, as an agent sees it. */
-class Replica {
-  readonly name: string;
-  readonly tunnels = new Set<Seen>();
-  readonly #server: SshServer;
-  announced: readonly string[] = [];
-  port = 0;
-
-  constructor(name: string) {
-    this.name = name;
-    this.#server = createSshServer<bigint>({
-      hostKeys: () => [{ privateKey: proxyHostKey }],
-      authenticate: ({ user, key }) => {
-        if (user !== "cluster:prod" || key?.kind !== "certificate") return { accept: false };
-        const { certificate } = key;
-        const purpose = {
-          type: "host",
-          authorities: [publicKeyOf(hostCa)],
-          principal: "prod",
-          now: new Date(),
-        } as const;
-        return verifyCertificate(certificate, purpose).valid
-          ? { accept: true, identity: certificate.serial }
-          : { accept: false };
-      },
-      connected: (connection) => void this.#greet(connection),
-    });
-  }
-
-  async listen(): Promise<void> {
-    this.port = await this.#server.listen(0, "127.0.0.1");
-  }
-
-  close(): Promise<void> {
-    return this.#server.close();
-  }
-
-  send(message: ProxyMessage): void {
-    for (const { control } of this.tunnels) control?.write(encodeControlMessage(message));
-  }
-
-  async #greet(connection: SshConnection<bigint>): Promise<void> {
-    const seen: Seen = { connection, messages: [], control: undefined };
-    this.tunnels.add(seen);
-    connection.onClose(() => this.tunnels.delete(seen));
-    const reader = new ControlReader<AgentMessage>(parseAgentMessage, () => performance.now());
-    try {
-      seen.control = await connection.openChannel(CONTROL_CHANNEL, Buffer.alloc(0));
-    } catch {
-      return; // the agent has thought better of it
-    }
-    seen.control.on("data", (chunk: Buffer) => seen.messages.push(...reader.push(chunk)));
-    const hello = {
-      type: "hello",
-      version: 1,
-      proxy: "main",
-      replica: this.name,
-      hostCAFingerprints: [HOST_CA],
-    } as const;
-    seen.control.write(encodeControlMessage(hello));
-    seen.control.write(encodeControlMessage({ type: "replicas", replicas: this.announced }));
-  }
-
-  /** Asks any of its tunnels for a target. */
-  open(host: string, port: number): Promise<SshChannel> {
-    const [tunnel] = this.tunnels;
-    assert.ok(tunnel);
-    const request = { host, port, user: "alice", sessionId: "s1", clientAddress: "192.0.2.1" };
-    return tunnel.connection.openChannel(TRANSPORT_CHANNEL, encodeTransportRequest(request));
-  }
-}
+import { HOST_CA, newIdentity, proxyEntry, Replica, SOON } from "./replica-fixture.test.ts";
 
 let echo: Server;
 let echoPort = 0;
@@ -152,18 +39,6 @@ interface World {
   /** Dials so far. */
   dials(): number;
   tunnels(): number[];
-}
-
-function proxyEntry(changes: Partial<AgentProxy> = {}): AgentProxy {
-  return {
-    name: "main",
-    // Never dialled as such: the load balancer below picks a replica.
-    address: "proxy.example:3024",
-    hostKeys: [formatPublicKeyLine(publicKeyOf(proxyHostKey))],
-    userCAKeys: [userCaLine],
-    suspend: false,
-    ...changes,
-  };
 }
 
 /** Replicas behind a load balancer that takes turns, and an agent of cluster prod. */
@@ -194,7 +69,9 @@ async function start(
     log: createLogger({ program: "agent", level: "silent" }),
     random: () => 0.01,
     connect: (options) => {
-      const replica = replicas[dials++ % replicas.length];
+      if (options.host !== "proxy.example") return connectSsh(options);
+      const replica = replicas[dials % replicas.length];
+      dials += 1;
       return connectSsh({ ...options, host: "127.0.0.1", port: replica?.port ?? 0 });
     },
   });
@@ -229,6 +106,29 @@ test("startAgent covers every announced replica twice and then rests", async (co
   assert.equal(report.lastError, undefined);
   assert.ok(report.since);
   assert.equal(world.dials(), 6, "no dial too many");
+});
+
+test("startAgent covers every replica of every proxy at once", async (context) => {
+  const world = await start(context, ["main-a", "main-b"]);
+  const other = new Replica("other-a");
+  other.announced = ["other-a"];
+  await other.listen();
+  context.after(() => other.close());
+  world.agent.reconfigure({
+    ...world.config,
+    proxies: [...world.config.proxies, proxyEntry({ name: "other", address: `127.0.0.1:${other.port}` })],
+  });
+  await until("coverage of both", () => covered(world) && other.tunnels.size === 2, SOON);
+  assert.deepEqual(
+    world.agent.report().proxies.map(({ name, replicas }) => [name, replicas]),
+    [
+      ["main", ["main-a", "main-b"]],
+      ["other", ["other-a"]],
+    ],
+  );
+  for (const { connection } of other.tunnels) connection.destroy();
+  await until("the other one again", () => other.tunnels.size === 2, SOON);
+  assert.equal(covered(world), true, "the first proxy's tunnels are not touched");
 });
 
 test("startAgent says hello with its cluster, its user CAs and targets, never their addresses", async (context) => {

@@ -1,6 +1,6 @@
 /**
  * What tests and the demo share; no program imports it. Other programs and
- * waiting: command, until. The product as its people use it: kubectl, estate
+ * waiting: command, until. A network that fails: relay. The product as its people use it: kubectl, estate
  * (examples/ applied), person (sign-in), key-helper-process, ssh-client,
  * revocation. For unit tests: an API server in memory (fake-api-server, which
  * knows our schemas by crd-schema), and objects to put into it.
@@ -19,6 +19,7 @@ export * from "./openssh.ts";
 export * from "./objects.ts";
 export * from "./person-machine.ts";
 export * from "./person.ts";
+export * from "./relay.ts";
 export * from "./revocation.ts";
 export * from "./security-key-provider.ts";
 export * from "./security-key.ts";

@@ -48,6 +48,13 @@ export async function handleJump(
   await jump.run();
 }
 
+/** A jump that is over. */
+interface Carried {
+  readonly reason: OrdinaryEnd;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
 class Jump {
   readonly #channel: DirectTcpipRequest;
   readonly #connection: SshConnection<UserIdentity>;
@@ -104,7 +111,10 @@ class Jump {
     const { host, port } = request;
     try {
       const far = await tunnel.open({ host, port, user, sessionId: session.id, clientAddress: source });
-      await this.#splice(far, session, request, grants);
+      const carried = await this.#splice(far, session, request, grants);
+      if (carried === undefined) return;
+      const { reason, ...traffic } = carried;
+      session.end(tunnel.ended ? "tunnel-lost" : reason, traffic);
     } catch (error) {
       const reason = dialRefusalOf(error);
       this.#deps.log.info("target not reached", { target: nameOf(request), ...errorFields(error) });
@@ -135,10 +145,10 @@ class Jump {
     session: OpenSession,
     request: JumpRequest,
     grants: readonly Grant[],
-  ): Promise<void> {
+  ): Promise<Carried | undefined> {
     if (!session.live) {
       far.destroy();
-      return;
+      return undefined;
     }
     const near = this.#channel.accept();
     const splice = spliceChannels(near, far);
@@ -154,9 +164,8 @@ class Jump {
         : { grant: { name: grant.name, uid: grant.uid, resourceVersion: grant.resourceVersion } }),
     });
     await splice.closed;
-    const bytesIn = splice.bytesIn();
-    const bytesOut = splice.bytesOut();
-    session.end(splice.endedBy() === "second" ? "target-closed" : "client-closed", { bytesIn, bytesOut });
+    const reason = splice.endedBy() === "second" ? "target-closed" : "client-closed";
+    return { reason, bytesIn: splice.bytesIn(), bytesOut: splice.bytesOut() };
   }
 
   #refuse(reason: JumpRefusal, request?: JumpRequest, session?: string): void {

@@ -67,6 +67,7 @@ class TunnelConnection implements Tunnel {
   #toldAuthorities = "";
   #open = 0;
   #reason: TunnelEnd = "closed";
+  #ended = false;
   #helloTimer: Timer | undefined;
 
   constructor(connection: SshConnection<TunnelIdentity>, control: SshChannel, deps: TunnelDeps) {
@@ -79,6 +80,10 @@ class TunnelConnection implements Tunnel {
 
   get agent(): string {
     return this.#agent ?? "";
+  }
+
+  get ended(): boolean {
+    return this.#ended;
   }
 
   start(): void {
@@ -171,6 +176,7 @@ class TunnelConnection implements Tunnel {
   }
 
   #closed(): void {
+    this.#ended = true;
     this.#helloTimer?.cancel();
     this.#deps.tunnels.remove(this);
     this.#record("tunnel.down", this.#reason);

@@ -46,6 +46,7 @@ function createWorld(): World {
       sent: [],
       targets: () => targets,
       channels: () => tunnel.busy,
+      ended: false,
       open: () => Promise.reject(new Error("not in this test")),
       send: (message) => tunnel.sent.push(message),
       tellAuthorities: (hostCAFingerprints) => tunnel.sent.push({ type: "authorities", hostCAFingerprints }),

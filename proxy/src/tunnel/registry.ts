@@ -28,6 +28,8 @@ export interface Tunnel {
   targets(): readonly AnnouncedTarget[];
   /** Channels that people have open in it. */
   channels(): number;
+  /** Its connection is over, whoever ended it. */
+  readonly ended: boolean;
   open(request: TransportRequest): Promise<SshChannel>;
   send(message: ProxyMessage): void;
   /** Tells the agent which host CAs are trusted, if that is news: its report carries it, and a rotation waits for that. */
