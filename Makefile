@@ -68,6 +68,10 @@ advisories: $(DEPS) ## what broke in other people's SSH, tried on ours
 mutants: $(DEPS) ## puts each of those bugs back, in a copy, and expects its test to fail
 	@npm run --silent mutants
 
+.PHONY: chaos
+chaos: $(PROGRAMS) ## real programs struck by kill -9, SIGSTOP, resets and silence; prints a table, some ten minutes (CHAOS="--rounds 3 --seed 1")
+	@node --conditions=source test/chaos/main.ts $(CHAOS)
+
 .PHONY: format
 format: $(DEPS) ## writes the format that `make check` asks for
 	@prettier --log-level warn --write .

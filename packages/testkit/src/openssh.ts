@@ -205,6 +205,8 @@ export function freePort(): Promise<number> {
 
 export interface Sshd {
   readonly port: number;
+  /** Of the process that listens; each connection has children of it. */
+  readonly pid: number;
   /** What it has written to its log so far. */
   log(): string;
   stop(): Promise<void>;
@@ -269,7 +271,7 @@ function whenListening(child: ChildProcess, port: number): Promise<Sshd> {
       // Asked once only: a test may make sshd write megabytes.
       if (listening || !log.includes("Server listening on")) return;
       listening = true;
-      resolve({ port, log: () => log, stop });
+      resolve({ port, pid: child.pid ?? 0, log: () => log, stop });
     });
   });
 }

@@ -13,7 +13,7 @@ import { parseTarget } from "@teleport-access/wire";
 import type { AuditEvent } from "@teleport-access/wire";
 import type { AccessStore } from "../acl/store.ts";
 import type { Audit } from "../audit.ts";
-import type { OpenSession, SessionRegistry } from "../sessions/registry.ts";
+import type { OpenSession, OrdinaryEnd, SessionRegistry } from "../sessions/registry.ts";
 import type { TunnelRegistry } from "../tunnel/registry.ts";
 import type { UserIdentity } from "./authenticate.ts";
 import { DIAL_ANSWERS, dialRefusalOf, isDialRefusal } from "./dial-refusal.ts";
