@@ -14,8 +14,8 @@ const NEW_SESSION_MS = 10_000;
 const SETTLE_MS = 30_000;
 /** After the time to end is over, who has not ended must go on within this. */
 const GO_ON_MS = 5_000;
-/** More than every buffer on the way holds cannot have been read without somebody sending. */
-const PROGRESS_BYTES: number = 2 * MIB;
+/** ssh's own window, 2 MiB, is all that can be under way from end to end: more was not read without somebody sending. */
+const PROGRESS_BYTES: number = 3 * MIB;
 
 export interface Outcome {
   readonly fault: string;

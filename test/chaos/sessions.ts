@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 
-/** A person reads about 13 MB/s: enough to be in the middle of something, little enough for two cores. */
-const SIP_BYTES = 128 * 1024;
+/** A person reads about 6 MB/s: enough to be in the middle of something, little enough for two cores. */
+const SIP_BYTES = 64 * 1024;
 const SIP_EVERY_MS = 10;
 
 export class Transfer {

@@ -102,7 +102,7 @@ describe("behind a load balancer with PROXY protocol", () => {
 
       const grant = { userRef: { name: "alice" }, clusters: ["prod"], logins: [world.login] };
       world.set("UserAccess", "alice-prod", { ...grant, sourceRanges: ["127.0.0.0/8"] });
-      assert.equal((await client.run("proxy", "list")).code, 255);
+      assert.equal((await client.run("proxy", "targets")).code, 255);
       await world.audited({
         event: "ssh.auth",
         outcome: "denied",
@@ -110,7 +110,7 @@ describe("behind a load balancer with PROXY protocol", () => {
         client: CLIENT,
       });
       world.set("UserAccess", "alice-prod", { ...grant, sourceRanges: [`${CLIENT}/32`] });
-      assert.equal((await client.run("proxy", "list")).code, 0);
+      assert.equal((await client.run("proxy", "targets")).code, 0);
       await world.reset();
     });
   }
@@ -124,12 +124,12 @@ describe("behind a load balancer with PROXY protocol", () => {
     });
     world.audit.length = 0;
     const direct = clientAt(await through(world.ports.ssh, V1, "127.0.0.1"));
-    assert.equal((await direct.run("proxy", "list")).code, 255);
+    assert.equal((await direct.run("proxy", "targets")).code, 255);
     await world.audited({ event: "ssh.auth", reason: "protocol-error", client: "127.0.0.1" });
     // The load balancer tells the truth, and behind it the client says what it likes.
     const truth = Buffer.from("PROXY TCP4 198.51.100.66 198.51.100.1 40000 3023\r\n");
     const nested = clientAt(await through(world.ports.ssh, Buffer.concat([truth, V1])));
-    assert.equal((await nested.run("proxy", "list")).code, 255);
+    assert.equal((await nested.run("proxy", "targets")).code, 255);
     await world.audited({ event: "ssh.auth", reason: "protocol-error", client: "198.51.100.66" });
     assert.ok(world.audit.every(({ client }) => client !== CLIENT));
     await world.reset();
@@ -138,7 +138,7 @@ describe("behind a load balancer with PROXY protocol", () => {
   test("a listed peer that sends no header is refused", async () => {
     world.audit.length = 0;
     const client = clientAt(await through(world.ports.ssh, Buffer.alloc(0)));
-    assert.equal((await client.run("proxy", "list")).code, 255);
+    assert.equal((await client.run("proxy", "targets")).code, 255);
     const line = await world.audited({ event: "ssh.auth", reason: "proxy-header", client: BALANCER });
     assert.deepEqual(line.detail, { error: "no-header" });
   });
@@ -150,7 +150,7 @@ describe("behind a load balancer with PROXY protocol", () => {
     const eleventh = connect(port, "127.0.0.1").resume();
     await once(eleventh, "close");
     const other = Buffer.from("PROXY TCP4 203.0.113.8 198.51.100.1 40000 3023\r\n");
-    const result = await clientAt(await through(world.ports.ssh, other)).run("proxy", "list");
+    const result = await clientAt(await through(world.ports.ssh, other)).run("proxy", "targets");
     assert.equal(result.code, 0, result.stderr);
     for (const socket of idle) socket.destroy();
   });

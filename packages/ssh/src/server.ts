@@ -203,6 +203,8 @@ class ListeningServer<I> implements SshServer {
   }
 
   #accept(socket: Duplex, address: PeerAddress): void {
+    // It left while it was introduced: there will be no 'close' to give a place back.
+    if (socket.destroyed) return;
     const { remoteAddress } = address;
     const admission = this.#desk.admit(remoteAddress);
     if (!admission.admitted) {

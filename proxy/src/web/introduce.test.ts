@@ -9,8 +9,10 @@ import type { TestContext } from "node:test";
 import { readFileSync } from "node:fs";
 
 import type { Introduction } from "@teleport-access/ssh";
+import { until } from "@teleport-access/testkit";
 
 import { introduceConnections } from "./introduce.ts";
+import type { Introduced } from "./introduce.ts";
 
 const TLS = {
   key: readFileSync(new URL("./testdata/tls.key", import.meta.url), "utf8"),
@@ -21,12 +23,12 @@ const TLS = {
 async function start(
   context: TestContext,
   introduce: (socket: Socket) => Introduction | Promise<Introduction>,
-): Promise<{ server: Server; port: number; cut: () => void; refused: string[] }> {
+): Promise<{ server: Server; port: number; introduced: Introduced; refused: string[] }> {
   const server = createServer(TLS, ({ socket }, response) => {
     response.end(`${socket.remoteAddress} ${socket.remotePort}`);
   });
   const refused: string[] = [];
-  const cut = introduceConnections(server, introduce, (address, reason) =>
+  const introduced = introduceConnections(server, introduce, (address, reason) =>
     refused.push(`${address} ${reason}`),
   );
   server.listen(0, "127.0.0.1");
@@ -35,7 +37,7 @@ async function start(
     server.closeAllConnections();
     server.close();
   });
-  return { server, port: (server.address() as AddressInfo).port, cut, refused };
+  return { server, port: (server.address() as AddressInfo).port, introduced, refused };
 }
 
 function get(port: number): Promise<string> {
@@ -59,15 +61,35 @@ test("a request has the address of the introduction", async (context) => {
 });
 
 test("what is known of a connection is forgotten with it", async (context) => {
-  const sockets: Socket[] = [];
-  const { port } = await start(context, (socket) => {
-    sockets.push(socket);
-    return { known: true, remoteAddress: "203.0.113.1", remotePort: 1 };
-  });
+  const { port, introduced } = await start(context, () => ({
+    known: true,
+    remoteAddress: "203.0.113.1",
+    remotePort: 1,
+  }));
   await get(port);
+  // One that never comes to TLS.
+  connect(port, "127.0.0.1").destroy();
+  await until("nobody", () => introduced.count === 0, { deadlineMs: 5_000, everyMs: 5 });
+});
+
+test("who left while it was introduced is nobody", async (context) => {
+  const known = Promise.withResolvers<Introduction>();
+  const sockets: Socket[] = [];
+  const { port, introduced } = await start(context, (socket) => {
+    sockets.push(socket);
+    return known.promise;
+  });
+  const client = connect(port, "127.0.0.1");
+  await until("the connection", () => sockets.length === 1, { deadlineMs: 5_000, everyMs: 5 });
+  client.resetAndDestroy();
   const [socket] = sockets;
   assert.ok(socket);
-  if (!socket.closed) await once(socket, "close");
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.resume().on("error", () => undefined);
+  await closed;
+  known.resolve({ known: true, remoteAddress: "203.0.113.1", remotePort: 1 });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(introduced.count, 0);
 });
 
 test("who is not introduced never reaches TLS, and a reason is said once", async (context) => {
@@ -78,13 +100,13 @@ test("who is not introduced never reaches TLS, and a reason is said once", async
 
 test("who is being introduced is cut when the server closes", async (context) => {
   const arrived = Promise.withResolvers<undefined>();
-  const { port, cut } = await start(context, () => {
+  const { port, introduced } = await start(context, () => {
     arrived.resolve(undefined);
     return new Promise(() => undefined);
   });
   const client = connect(port, "127.0.0.1").resume();
   client.on("error", () => undefined);
   await arrived.promise;
-  cut();
+  introduced.cut();
   await once(client, "close");
 });

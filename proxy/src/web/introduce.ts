@@ -8,12 +8,20 @@ import type { TLSSocket } from "node:tls";
 import type { PeerAddress } from "@teleport-access/ssh";
 import type { Introduce } from "../introductions.ts";
 
-/** Attaches to a server that does not listen yet. Returns what cuts those who are not introduced. */
+/** Connections that a load balancer speaks for. */
+export interface Introduced {
+  /** How many there are. */
+  readonly count: number;
+  /** Cuts those who are not introduced yet. */
+  cut(): void;
+}
+
+/** Attaches to a server that does not listen yet. */
 export function introduceConnections(
   server: HttpsServer,
   introduce: Introduce,
   refused: (address: string, reason: string) => void,
-): () => void {
+): Introduced {
   const arriving = new Set<Socket>();
   /** By what the kernel says of both sockets, the plain one and the one with TLS: it is one connection. */
   const addresses = new Map<string, PeerAddress>();
@@ -31,6 +39,8 @@ export function introduceConnections(
       if (introduction.reason !== undefined) refused(remoteAddress, introduction.reason);
       return;
     }
+    // It left while it was introduced: there will be no 'close' to forget it by.
+    if (socket.destroyed) return;
     addresses.set(key, introduction);
     socket.once("close", () => addresses.delete(key));
     for (const handler of handlers) handler.call(server, socket);
@@ -42,8 +52,13 @@ export function introduceConnections(
     Object.defineProperty(socket, "remoteAddress", { value: address.remoteAddress });
     Object.defineProperty(socket, "remotePort", { value: address.remotePort });
   });
-  return () => {
-    for (const socket of arriving) socket.destroy();
+  return {
+    get count() {
+      return addresses.size;
+    },
+    cut() {
+      for (const socket of arriving) socket.destroy();
+    },
   };
 }
 

@@ -111,9 +111,12 @@ function createApp(deps: WebDeps): WebApp {
 /** Lets a load balancer say whose its connections are. Returns what cuts those who have not been introduced. */
 function introduce(deps: WebDeps, server: HttpsServer): () => void {
   if (deps.introduce === undefined) return () => undefined;
-  return introduceConnections(server, deps.introduce, (client, reason) => {
+  const introduced = introduceConnections(server, deps.introduce, (client, reason) => {
     deps.log.warn("web connection refused", { client, reason });
   });
+  return () => {
+    introduced.cut();
+  };
 }
 
 function reloadTls(deps: WebDeps, server: HttpsServer): void {
