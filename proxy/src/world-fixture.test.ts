@@ -9,7 +9,7 @@ import type { KubeObject } from "@teleport-access/crd";
 import { createLogger, createMetrics, ManualClock } from "@teleport-access/daemon";
 import type { Logger } from "@teleport-access/daemon";
 import { formatPublicKeyLine, issueCertificate, publicKeyOf } from "@teleport-access/sshcert";
-import type { Certificate } from "@teleport-access/sshcert";
+import type { Certificate, SshPublicKey } from "@teleport-access/sshcert";
 import type { AuditEvent } from "@teleport-access/wire";
 import { createAccessStore, WATCHED_KINDS } from "./acl/store.ts";
 import type { AccessStoreOptions, FilledAccessStore, WatchedKind } from "./acl/store.ts";
@@ -134,16 +134,25 @@ export interface CertificateParts {
   readonly keyId?: string;
   readonly principals?: readonly string[];
   readonly to?: number;
+  readonly criticalOptions?: Readonly<Record<string, string>>;
+  readonly extensions?: readonly string[];
+  readonly publicKey?: SshPublicKey;
+  readonly session?: string;
+}
+
+function extensionsOf({ extensions = [], session = "s-alice" }: CertificateParts): Record<string, string> {
+  return { ...Object.fromEntries(extensions.map((name) => [name, ""])), [SESSION_EXTENSION]: session };
 }
 
 export function certificateOf(parts: CertificateParts = {}): Certificate {
   return issueCertificate(parts.ca ?? USER_CA, {
     type: parts.type ?? "user",
-    publicKey: SUBJECT,
+    publicKey: parts.publicKey ?? SUBJECT,
     keyId: parts.keyId ?? "alice",
     principals: parts.principals ?? ["deploy@prod"],
     validAfter: new Date(NOW - 60_000),
     validBefore: new Date(parts.to ?? NOW + 8 * HOUR),
-    extensions: parts.type === "host" ? {} : { [SESSION_EXTENSION]: "s-alice" },
+    criticalOptions: parts.criticalOptions ?? {},
+    extensions: parts.type === "host" ? {} : extensionsOf(parts),
   });
 }

@@ -12,6 +12,7 @@ import type {
   SshAgent,
 } from "@teleport-access/testkit";
 import type { Certificate } from "@teleport-access/sshcert";
+import { startTargets } from "./forward-targets.ts";
 import { startProxyWorld } from "./proxy-world.ts";
 import type { ProxyWorld, ProxyWorldOptions } from "./proxy-world.ts";
 
@@ -67,7 +68,11 @@ export async function startForwardWorld(
   openSsh: OpenSsh,
   options: ProxyWorldOptions = {},
 ): Promise<ForwardWorld> {
-  const world = await startProxyWorld({ openSsh, ...options });
+  const world = await startProxyWorld({
+    openSsh,
+    behind: (keys, folder) => startTargets(openSsh, keys, folder),
+    ...options,
+  });
   const agent = await startSshAgent(openSsh, world.folder);
   const made = new Forward(world, agent, openSsh);
   made.grant();

@@ -88,6 +88,21 @@ describe("agentIdentities", () => {
     await assert.rejects(identity.sign(Buffer.from("x"), "rsa-sha2-512"), { code: "SSH_AGENT" });
   });
 
+  it("agentIdentities refuses a signature that another key made", async () => {
+    const other = testIdentity(authority);
+    const wrong = agent((message) =>
+      message[0] === 11
+        ? listing([ours.certificate.blob])
+        : new SshWriter()
+            .u8(14)
+            .string(signData(other.privateKey, Buffer.from("x"), "ssh-ed25519"))
+            .done(),
+    );
+    const [identity] = await agentIdentities(wrong, () => true);
+    assert.ok(identity !== undefined && "sign" in identity);
+    await assert.rejects(identity.sign(Buffer.from("x"), "ssh-ed25519"), { code: "SSH_AGENT" });
+  });
+
   const hostile: readonly { name: string; answer: (message: Buffer) => Buffer | undefined; why: string }[] = [
     { name: "that closes", answer: () => undefined, why: "nothing more will come" },
     { name: "that refuses", answer: () => Buffer.of(5), why: "SSH_AGENT_FAILURE" },

@@ -49,6 +49,10 @@ export interface ChannelConsumer {
   request(name: string, data: Buffer): Answer;
   /** Nothing will come any more. `cut`: the connection is gone, unsent bytes are lost. */
   closed(cut: boolean): void;
+  /** After our CLOSE the peer's requests still count, until its own CLOSE: a session says how it exited. */
+  readonly hearsOut?: boolean;
+  /** The peer's CLOSE is answered by the consumer, once it has said what is left. Otherwise at once. */
+  readonly answersClose?: boolean;
 }
 
 function nobody(): void {
@@ -202,7 +206,8 @@ export class Channel {
 
   /** Sends a channel request; `reply`, if given, asks for an answer and gets it. */
   sendRequest(name: string, data: Buffer, reply?: (accepted: boolean) => void): void {
-    if (this.#sentClose || this.#cut || this.#gotClose) {
+    // After the peer's CLOSE it hears us until ours, but answers nothing.
+    if (this.#sentClose || this.#cut || (this.#gotClose && reply !== undefined)) {
       reply?.(false);
       return;
     }
@@ -254,12 +259,13 @@ export class Channel {
     this.#dropReplies();
     this.#consumer.closed(false);
     // RFC 4254, section 5.3: CLOSE is answered with CLOSE.
-    if (!this.#sentClose) this.sendClose();
-    else this.#releaseIfClosed();
+    if (this.#sentClose) this.#releaseIfClosed();
+    else if (this.#consumer.answersClose !== true) this.sendClose();
   }
 
   receiveRequest(name: string, wantReply: boolean, data: Buffer): void {
-    const decided = !this.#gotClose && !this.#sentClose && this.#consumer.request(name, data);
+    const heard = !this.#gotClose && (!this.#sentClose || this.#consumer.hearsOut === true);
+    const decided = heard && this.#consumer.request(name, data);
     if (!wantReply) {
       if (typeof decided === "function") decided(ignore);
       return;

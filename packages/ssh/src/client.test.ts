@@ -3,7 +3,10 @@ import { before, describe, it } from "node:test";
 
 import { generatePrivateKey, publicKeyOf } from "@teleport-access/sshcert";
 
+import { ManualClock } from "@teleport-access/daemon";
+
 import { connectSsh } from "./client.ts";
+import { SshError } from "./errors.ts";
 import { createSshServer } from "./server.ts";
 import type { SshConnection, SshServer, SshServerOptions } from "./server.ts";
 import { startSsh2 } from "./startup.ts";
@@ -59,6 +62,35 @@ describe("connectSsh", () => {
     const client = await connectSsh({ ...base, port, identity: [alice, refusing, other] });
     assert.deepEqual(seen, ["alice", "bob"]);
     client.end();
+    await server.close();
+  });
+  it("connectSsh exchanges keys while it waits for something to present, with the server's clock stopped", async () => {
+    const { server, port } = await listening();
+    const asked = Promise.withResolvers<undefined>();
+    const given = Promise.withResolvers<readonly [typeof alice]>();
+    const clock = new ManualClock(0);
+    const connecting = connectSsh({
+      ...{ ...base, port, clock },
+      identity: () => {
+        asked.resolve(undefined);
+        return given.promise;
+      },
+    });
+    await asked.promise;
+    clock.advance(base.timeoutMs * 10);
+    given.resolve([alice]);
+    (await connecting).end();
+    await server.close();
+  });
+  it("connectSsh fails with the reason why there is nothing to present", async () => {
+    const { server, port } = await listening();
+    const why = new SshError("SSH_AGENT", "no agent");
+    await assert.rejects(connectSsh({ ...base, port, identity: () => Promise.reject(why) }), why);
+    const cause = new Error("anything else");
+    await assert.rejects(connectSsh({ ...base, port, identity: () => Promise.reject(cause) }), {
+      code: "SSH_AGENT",
+      cause,
+    });
     await server.close();
   });
   it("connectSsh loses no channel that the server opens at once", async () => {

@@ -40,6 +40,10 @@ export type OpenHandler = (request: ChannelRequest) => void;
 /** Requests without meaning for us; OpenSSH sends them as keep-alive and expects a FAILURE. */
 const NO_MORE_SESSIONS = "no-more-sessions@openssh.com";
 const KEEPALIVE = "keepalive@openssh.com";
+const HOST_KEYS = "hostkeys-00@openssh.com";
+
+/** SSH_MSG_IGNORE of no bytes. */
+const IGNORE_MESSAGE: Buffer = Buffer.of(MSG.IGNORE, 0, 0, 0, 0);
 
 export class ConnectionLayer implements ChannelHost {
   readonly #transport: Transport;
@@ -285,6 +289,9 @@ export class ConnectionLayer implements ChannelHost {
     const known = name === NO_MORE_SESSIONS;
     if (known) this.#noMoreSessions = true;
     else this.onGlobalRequest(name);
+    // sshd before 10 has Nagle's algorithm on here: its next packet, the answer to our first channel, waits for
+    // an ACK, which our kernel holds back for 40 ms unless we have something to send.
+    if (name === HOST_KEYS) this.send(IGNORE_MESSAGE);
     // tcpip-forward and everything else: no. The answers keep the order of the requests.
     if (wantReply) this.send(Buffer.of(known ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
   }

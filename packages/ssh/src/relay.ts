@@ -163,26 +163,33 @@ export interface Attachment {
   readonly cut: () => void;
   /** Whether extended data of this type goes on; the rest is dropped, as OpenSSH does on forwarded channels. */
   readonly carries?: (extended: number) => boolean;
-  /** Two ends of data do not close it: a session still says how it exited, and then closes itself. */
-  readonly untilClosed?: boolean;
+  /**
+   * The channel's part in a session. There two ends of data close nothing: the far side still says how it exited,
+   * even to a client that has closed, and then closes by itself.
+   */
+  readonly session?: "near" | "far";
 }
 
 /** Takes the channel over. Requests still go to the stream's own handler. */
 export function attach(near: SshChannel, attachment: Attachment): void {
-  const { outward, inward, over, cut, carries, untilClosed = false } = attachment;
+  const { outward, inward, over, cut, carries, session } = attachment;
   const stream = streamOf(near);
   const { channel } = stream;
   // Both directions have ended: somebody has to say CLOSE.
   function closeWhenDone(): void {
-    if (!untilClosed && outward.done && inward.done) channel.sendClose();
+    if (session === undefined && outward.done && inward.done) channel.sendClose();
   }
   function closed(): void {
-    inward.drop();
+    // What waits for a session's client is swallowed, but for how it exited.
+    if (session === "near") inward.writable();
+    else inward.drop();
     over();
     outward.close();
   }
   const early = stream.detach();
   channel.consume({
+    hearsOut: session === "far",
+    answersClose: session === "near",
     data(chunk, extended) {
       if (extended === 0 || carries?.(extended) === true) outward.data(chunk, extended);
       else channel.consumed(chunk.length);

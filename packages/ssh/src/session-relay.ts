@@ -75,11 +75,11 @@ export function relaySession(near: SshSession, far: SshChannel, options: Session
   };
   sendPlan(target, options);
   attach(near.channel, {
-    ...{ outward: inbound, inward: outbound, untilClosed: true },
+    ...{ outward: inbound, inward: outbound, session: "near" },
     ...endOf("first", ends, abort),
   });
   attach(far, {
-    ...{ outward: outbound, inward: inbound, untilClosed: true },
+    ...{ outward: outbound, inward: inbound, session: "far" },
     carries: (extended) => extended === STDERR,
     ...endOf("second", ends, () => {
       cut(options.lost);

@@ -32,7 +32,10 @@ export type SessionStart =
   | { readonly kind: "exec"; readonly command: string }
   | { readonly kind: "subsystem"; readonly name: string };
 
-/** A session that the server accepted. Handlers return whether the request is granted. */
+/**
+ * A session that the server accepted. Handlers return whether the request is granted; only the start may be
+ * answered later, since some clients wait for each answer before they ask for more.
+ */
 export interface SshSession {
   /** Standard input and output. */
   readonly channel: SshChannel;
@@ -41,7 +44,7 @@ export interface SshSession {
   tell(text: string): void;
   /** Granted at most once per session. */
   onStart(handler: (start: SessionStart) => Answer): void;
-  onPty(handler: (pty: PtyRequest) => Answer): void;
+  onPty(handler: (pty: PtyRequest) => boolean): void;
   onEnvironment(handler: (name: string, value: string) => boolean): void;
   onWindowChange(handler: (size: WindowSize) => void): void;
   onSignal(handler: (name: string) => void): void;
@@ -56,7 +59,7 @@ export interface SshSession {
 
 interface Handlers {
   start?: (start: SessionStart) => Answer;
-  pty?: (pty: PtyRequest) => Answer;
+  pty?: (pty: PtyRequest) => boolean;
   environment?: (name: string, value: string) => boolean;
   windowChange?: (size: WindowSize) => void;
   signal?: (name: string) => void;
@@ -91,7 +94,7 @@ class Session implements SshSession {
     this.#handlers.start = handler;
   }
 
-  onPty(handler: (pty: PtyRequest) => Answer): void {
+  onPty(handler: (pty: PtyRequest) => boolean): void {
     this.#handlers.pty = handler;
   }
 

@@ -38,10 +38,12 @@ function isTransfer([program = "", ...rest]: readonly string[]): boolean {
 }
 
 /** One path as the shell reads it: plain characters, globs, escaped characters, single quotes. Nothing that runs. */
-const PATH = String.raw`(?!-)(?:[\w./~+,:@%=^*?[\]-]|\\[^\n]|'[^'\n]*')+`;
-const LEGACY_SCP = new RegExp(String.raw`^scp(?: -[vrpdq])* -[tf] (?:-- )?${PATH}$`);
+const PATH = String.raw`(?:[\w./~+,:@%=^*?[\]-]|\\[^\n]|'[^'\n]*')+`;
+const LEGACY_SCP = new RegExp(String.raw`^scp(?: -[vrpdq])* -[tf] (?<end>-- )?(?<path>${PATH})$`);
 
 /** Whether it is exactly what `scp -O` asks for, with nothing in it that a shell would run. */
 export function isLegacyScp(command: string): boolean {
-  return LEGACY_SCP.test(command);
+  const { end, path } = LEGACY_SCP.exec(command)?.groups ?? {};
+  // However it is quoted, scp reads a leading dash as an option.
+  return path !== undefined && (end !== undefined || !path.replaceAll(/["'\\]/g, "").startsWith("-"));
 }

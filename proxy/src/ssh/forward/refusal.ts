@@ -30,6 +30,7 @@ export type ForwardRefusal =
   | "target-lost"
   /** The target's sshd refused one more session, or what was to be started in it. */
   | "target-refused"
+  | "target-without-terminal"
   | "x11-not-offered"
   | "remote-forwarding-not-offered";
 
@@ -84,6 +85,7 @@ const SENTENCES: Readonly<Record<OwnRefusal, (names: Names) => string>> = {
   "target-protocol-error": ({ name }) => `${name} does not answer as an SSH server.`,
   "target-lost": ({ name }) => `The connection to ${name} was lost.`,
   "target-refused": ({ name }) => `${name} refused it.`,
+  "target-without-terminal": ({ name }) => `${name} gives no terminal.`,
   "x11-not-offered": () => "X11 forwarding is not offered here.",
   "remote-forwarding-not-offered": () => "Remote forwarding (-R) is not offered here; ssh -J carries it.",
 };

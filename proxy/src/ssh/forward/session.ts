@@ -5,7 +5,6 @@
 import type { Permission } from "@teleport-access/access";
 import { relaySession } from "@teleport-access/ssh";
 import type {
-  Answer,
   PtyRequest,
   SessionPlan,
   SessionRelay,
@@ -46,7 +45,6 @@ class ForwardSession {
   readonly #deps: SessionDeps;
   readonly #environment: Record<string, string> = {};
   #pty: PtyRequest | undefined;
-  #answerPty: Reply = () => undefined;
   #agentForwarding = false;
   #relay: SessionRelay | undefined;
 
@@ -81,7 +79,7 @@ class ForwardSession {
   }
 
   /** A terminal is for a shell or for a command; which of the two comes next is not known yet. */
-  #askForTerminal(pty: PtyRequest): Answer {
+  #askForTerminal(pty: PtyRequest): boolean {
     if (this.#pty !== undefined) return false;
     const { context } = this.#deps;
     const decisions = (["Shell", "Exec"] as const).map((permission) =>
@@ -93,9 +91,8 @@ class ForwardSession {
       return false;
     }
     this.#pty = pty;
-    return (reply) => {
-      this.#answerPty = reply;
-    };
+    // At once: some clients start nothing before they have the answer.
+    return true;
   }
 
   /** Something beside the session itself; the session goes on without it. */
@@ -161,7 +158,7 @@ class ForwardSession {
       plan,
       lost: this.#lineOf("target-lost"),
       ptyAnswered: (accepted) => {
-        this.#answerPty(accepted);
+        if (!accepted) this.#refuseRequest("target-without-terminal", "pty-req");
       },
       startAnswered: reply,
     });
@@ -185,7 +182,6 @@ class ForwardSession {
 
   /** Accepted, so that the client prints what follows: a line, and a status as its own. */
   #leave(line: string, { reply }: Begun): void {
-    this.#answerPty(true);
     reply(true);
     this.#session.stderr.write(line);
     this.#session.exit(REFUSED_STATUS);
