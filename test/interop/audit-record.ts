@@ -10,6 +10,7 @@ export interface AuditRecord {
   readonly cluster?: string;
   readonly target?: string;
   readonly secondFactor?: boolean;
+  readonly certificate?: { readonly keyId: string; readonly serial: string; readonly authority: string };
   readonly elapsedMs?: number;
   readonly grant?: { readonly uid: string; readonly name: string; readonly resourceVersion: string };
   readonly detail?: Readonly<Record<string, unknown>>;

@@ -36,7 +36,7 @@ export async function startTargets(openSsh: OpenSsh, keys: EstateKeys, folder: T
     sshd(TARGETS.good, ["RekeyLimit 1M", "AllowAgentForwarding yes", "Subsystem greet /bin/echo hello"]),
     sshd("somebody-else"),
     sshd(TARGETS.stranger, [], strangers),
-    sshd(TARGETS.locked, ["AuthorizedPrincipalsCommand /bin/false"]),
+    sshd(TARGETS.locked, ["DenyUsers *"]),
     sshd(TARGETS.strict, [
       "MaxSessions 1",
       "PermitTTY no",
@@ -60,6 +60,7 @@ export async function startTargets(openSsh: OpenSsh, keys: EstateKeys, folder: T
 async function babble(): Promise<Server> {
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
+    socket.resume();
     socket.end("220 mail.example.com ESMTP\r\n".repeat(2000));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

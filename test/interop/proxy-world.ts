@@ -35,6 +35,10 @@ import { caKeysOf, mounted } from "./mounted.ts";
 import { PROXY_CONFIG } from "./proxy-config.ts";
 import { createNoWeb, createTestWeb, WEB_TLS } from "./web-port.ts";
 import { startTargetSshd } from "./target-sshd.ts";
+import { makeUserCertificate } from "./user-certificate.ts";
+import type { UserCertificateParts } from "./user-certificate.ts";
+
+export type { UserCertificateParts } from "./user-certificate.ts";
 
 export type { AuditRecord } from "./audit-record.ts";
 
@@ -49,17 +53,6 @@ export interface EstateKeys {
   readonly hostCa: KeyObject;
   readonly proxyHost: KeyObject;
   readonly user: KeyObject;
-}
-
-/** What differs from alice's certificate. */
-export interface UserCertificateParts {
-  readonly ca?: KeyObject;
-  readonly principals?: readonly string[];
-  readonly from?: number;
-  readonly to?: number;
-  readonly session?: string;
-  /** Instead of permit-pty alone. */
-  readonly extensions?: readonly string[];
 }
 
 /** What stands behind the agent of cluster prod. */
@@ -202,19 +195,7 @@ class World implements ProxyWorld {
   }
 
   certificate(parts: UserCertificateParts = {}): Certificate {
-    const now = Date.now();
-    return issueCertificate(parts.ca ?? this.keys.userCa, {
-      type: "user",
-      publicKey: publicKeyOf(this.keys.user),
-      keyId: "alice",
-      principals: parts.principals ?? [`${this.login}@prod`],
-      validAfter: new Date(parts.from ?? now - 60_000),
-      validBefore: new Date(parts.to ?? now + HOUR),
-      extensions: {
-        ...Object.fromEntries((parts.extensions ?? ["permit-pty"]).map((name) => [name, ""])),
-        "session@teleport-access.io": parts.session ?? "s-alice",
-      },
-    });
+    return makeUserCertificate(this.keys, { principals: [`${this.login}@prod`], ...parts });
   }
 
   client(name = "alice", certificate?: Certificate | "none"): SshClient {

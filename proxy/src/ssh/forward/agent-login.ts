@@ -65,7 +65,7 @@ async function signOnce(agent: AgentClient, ...question: Parameters<AgentClient[
  */
 export function pickCertificate(
   held: readonly Certificate[],
-  { user, certificate: shown, source }: Pick<UserIdentity, "user" | "certificate" | "source">,
+  { user, certificate: shown, request }: Pick<UserIdentity, "user" | "certificate" | "request">,
   world: World,
 ): Certificate | undefined {
   const same = held.find(({ blob }) => blob.equals(shown.blob));
@@ -74,7 +74,7 @@ export function pickCertificate(
     .filter(({ keyId, publicKey }) => keyId === user && publicKey.blob.equals(shown.publicKey.blob))
     .filter((certificate) => {
       const identity = { by: "certificate", certificate } as const;
-      return decide({ kind: "authenticate", identity, source }, world).allowed;
+      return decide({ ...request, identity }, world).allowed;
     })
     .reduce<Certificate | undefined>(
       (best, one) => (best === undefined || one.validBefore > best.validBefore ? one : best),

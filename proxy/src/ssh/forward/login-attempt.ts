@@ -59,9 +59,9 @@ export class LoginAttempt {
     return this.#login !== undefined;
   }
 
-  /** Asks the person's agent, once. */
+  /** Asks the person's agent, once; not for a login that cannot be any more. */
   askAgent(): void {
-    if (this.#login !== undefined) return;
+    if (this.#login !== undefined || this.#over) return;
     this.#login = askAgent(this.#context);
     this.#login.catch(() => undefined);
     this.#agentAllowed.resolve(undefined);

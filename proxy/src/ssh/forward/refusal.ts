@@ -53,7 +53,11 @@ export function failureOf(error: unknown): ForwardFailure {
   return new ForwardFailure(full ? "too-many-sessions" : "target-lost", error);
 }
 
-const ACTS: Readonly<Record<Permission, string>> = {
+/** What a person may have asked for. */
+export type Asked = Permission | "terminal";
+
+const ACTS: Readonly<Record<Asked, string>> = {
+  terminal: "a terminal",
   Shell: "a shell",
   Exec: "a command",
   FileTransfer: "a file transfer",
@@ -91,7 +95,7 @@ const SENTENCES: Readonly<Record<OwnRefusal, (names: Names) => string>> = {
 };
 
 /** What the person reads, without a line end. `wanted` is what they asked for, where that is more than being let in. */
-export function sentenceOf(reason: ForwardRefusal, target: TargetName, wanted?: Permission): string {
+export function sentenceOf(reason: ForwardRefusal, target: TargetName, wanted?: Asked): string {
   const names = { name: hostNameOf(target), way: `${target.login}@${addressOf(target)}`, target };
   if (isDialRefusal(reason)) return `${names.name}: ${DIAL_ANSWERS[reason].text}.`;
   if (!isAccessRefusal(reason)) return SENTENCES[reason](names);

@@ -2,7 +2,6 @@
  * One session of a person in the forward form: what they ask for is judged request by request, started at the
  * target in the same order, and from then on relayed. Every refusal is a line on their error output.
  */
-import type { Permission } from "@teleport-access/access";
 import { relaySession } from "@teleport-access/ssh";
 import type {
   PtyRequest,
@@ -19,7 +18,7 @@ import { isAcceptedVariable } from "./environment.ts";
 import { needsOf, startAllowedBy } from "./needs.ts";
 import type { Needs } from "./needs.ts";
 import { failureOf, lineOf, sentenceOf } from "./refusal.ts";
-import type { ForwardRefusal } from "./refusal.ts";
+import type { Asked, ForwardRefusal } from "./refusal.ts";
 import type { TargetLink } from "./target-link.ts";
 
 /** As ssh itself exits when it cannot do what it was asked for. */
@@ -87,7 +86,7 @@ class ForwardSession {
     );
     const [first] = decisions;
     if (first?.allowed === false && !decisions.some(({ allowed }) => allowed)) {
-      this.#refuseRequest(first.reason, "pty-req");
+      this.#refuseRequest(first.reason, "pty-req", "terminal");
       return false;
     }
     this.#pty = pty;
@@ -96,13 +95,13 @@ class ForwardSession {
   }
 
   /** Something beside the session itself; the session goes on without it. */
-  #refuseRequest(reason: ForwardRefusal, request: string): void {
+  #refuseRequest(reason: ForwardRefusal, request: string, asked?: Asked): void {
     const { context } = this.#deps;
     context.denied("channel.request", reason, { detail: { request } });
-    this.#session.tell(this.#lineOf(reason));
+    this.#session.tell(this.#lineOf(reason, asked));
   }
 
-  #lineOf(reason: ForwardRefusal, wanted?: Permission): string {
+  #lineOf(reason: ForwardRefusal, wanted?: Asked): string {
     return lineOf(sentenceOf(reason, this.#deps.context.target, wanted), this.#pty !== undefined);
   }
 
