@@ -27,7 +27,7 @@ export const STRICTER: ReadonlyMap<string, string> = new Map([
   ["number is negative", "no key has a sign"],
   [
     "certificate-unknown-critical-option",
-    "force-command is for sshd to enforce; a source that sshd cannot compare",
+    "a forced command that is empty or no text; a source that sshd cannot compare",
   ],
   ["certificate-source-not-allowed", "addresses that are written in two ways"],
   ["certificate-expired", "the second between two clocks"],
