@@ -72,6 +72,11 @@ mutants: $(DEPS) ## puts each of those bugs back, in a copy, and expects its tes
 chaos: $(PROGRAMS) ## real programs struck by kill -9, SIGSTOP, resets and silence; prints a table, some ten minutes (CHAOS="--rounds 3 --seed 1")
 	@node --conditions=source test/chaos/main.ts $(CHAOS)
 
+.PHONY: fuzz
+fuzz: $(PROGRAMS) ## a million executions of each fuzz target, 5,000 certificates before sshd and us, 1,000 jumps; FUZZ="--target key" chooses
+	@node --conditions=source test/fuzz/main.ts $(FUZZ)
+	@DIFFERENTIAL_CASES=5000 JUMP_CASES=1000 node --conditions=source --test test/interop/certificate-differential.test.ts test/interop/jump-rule.test.ts
+
 .PHONY: format
 format: $(DEPS) ## writes the format that `make check` asks for
 	@prettier --log-level warn --write .
