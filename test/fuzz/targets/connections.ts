@@ -27,7 +27,13 @@ import {
 
 import { offerHostKeys } from "../../../packages/ssh/src/key-exchange.ts";
 import { testAuthority, testIdentity } from "../../../packages/ssh/src/testing/certified.ts";
-import { message, rawClient, RawPeer, signedRequest } from "../../../packages/ssh/src/testing/raw-peer.ts";
+import {
+  message,
+  rawClient,
+  RawPeer,
+  requestBody,
+  signedRequest,
+} from "../../../packages/ssh/src/testing/raw-peer.ts";
 import { MSG } from "../../../packages/ssh/src/messages.ts";
 import type { FuzzTarget } from "../engine.ts";
 import { mutate } from "../mutate.ts";
@@ -73,50 +79,64 @@ function ask(name: string, fields: SshWriter = new SshWriter()): Buffer {
 const PTY = new SshWriter().string("xterm").u32(80).u32(24).u32(0).u32(0).string(Buffer.of(0));
 const TARGET = { host: "web-1.prod", port: 22, originAddress: "127.0.0.1", originPort: 1 };
 
-/** What a client says once it is in, in an order that makes sense. */
-const CLIENT_TALK: readonly Buffer[] = [
-  open("session"),
-  ask("env", new SshWriter().string("LANG").string("C")),
-  ask("pty-req", PTY),
-  ask("window-change", new SshWriter().u32(100).u32(40).u32(0).u32(0)),
-  ask("exec", new SshWriter().string("ls")),
-  ask("shell"),
-  ask("subsystem", new SshWriter().string("sftp")),
-  ask("signal", new SshWriter().string("TERM")),
-  open("direct-tcpip", encodeDirectTcpip(TARGET)),
+/** What may be said at any time once channels 0 and 1 are open. */
+const SMALL_TALK: readonly Buffer[] = [
   message(MSG.CHANNEL_DATA).u32(0).string("data").done(),
-  message(MSG.CHANNEL_DATA).u32(1).string(Buffer.alloc(1000)).done(),
-  message(MSG.CHANNEL_EXTENDED_DATA).u32(0).u32(1).string("error").done(),
+  message(MSG.CHANNEL_DATA).u32(1).string(Buffer.alloc(100)).done(),
   message(MSG.CHANNEL_WINDOW_ADJUST).u32(1).u32(1000).done(),
   message(MSG.GLOBAL_REQUEST).string("keepalive@openssh.com").u8(1).done(),
   message(MSG.GLOBAL_REQUEST).string("tcpip-forward").u8(1).string("").u32(0).done(),
-  message(MSG.GLOBAL_REQUEST).string("no-more-sessions@openssh.com").u8(0).done(),
   message(MSG.IGNORE).string("x").done(),
   message(MSG.DEBUG).u8(0).string("x").string("").done(),
   message(MSG.UNIMPLEMENTED).u32(3).done(),
-  message(MSG.CHANNEL_EOF).u32(0).done(),
-  message(MSG.CHANNEL_CLOSE).u32(0).done(),
-  message(MSG.SERVICE_REQUEST).string("ssh-userauth").done(),
-  message(MSG.USERAUTH_REQUEST).string("alice").string("ssh-connection").string("none").done(),
-  message(MSG.USERAUTH_INFO_RESPONSE).u32(1).string("123456").done(),
+  ask("window-change", new SshWriter().u32(100).u32(40).u32(0).u32(0)),
+  open("unknown@example.com"),
 ];
 
-/** What a server says. */
-const SERVER_TALK: readonly Buffer[] = [
+/** What a client says once it is in, in an order that makes sense. */
+const CLIENT_DIALOG: readonly Buffer[] = [
+  open("session"),
+  ask("env", new SshWriter().string("LANG").string("C")),
+  ask("pty-req", PTY),
+  ask("exec", new SshWriter().string("ls")),
+  open("direct-tcpip", encodeDirectTcpip(TARGET)),
+  ...SMALL_TALK,
+  ask("signal", new SshWriter().string("TERM")),
+  message(MSG.GLOBAL_REQUEST).string("no-more-sessions@openssh.com").u8(0).done(),
+  message(MSG.CHANNEL_EOF).u32(1).done(),
+  message(MSG.CHANNEL_CLOSE).u32(1).done(),
+];
+const CLIENT_ARRIVAL: readonly Buffer[] = [
+  message(MSG.SERVICE_REQUEST).string("ssh-userauth").done(),
+  message(MSG.USERAUTH_REQUEST).string("alice").string("ssh-connection").string("none").done(),
+  requestBody("alice", identity.certificate.certType, identity.certificate.blob, false),
+  message(MSG.USERAUTH_INFO_RESPONSE).u32(1).string("123456").done(),
+  ask("shell"),
+  ask("subsystem", new SshWriter().string("sftp")),
+];
+
+/** What a server says to a client that has opened a session (0) and a connection (1). */
+const SERVER_DIALOG: readonly Buffer[] = [
+  message(MSG.CHANNEL_OPEN_CONFIRMATION).u32(0).u32(0).u32(100_000).u32(32_768).done(),
+  message(MSG.CHANNEL_OPEN_CONFIRMATION).u32(1).u32(1).u32(100_000).u32(32_768).done(),
+  message(MSG.CHANNEL_SUCCESS).u32(0).done(),
+  ...SMALL_TALK,
+  message(MSG.CHANNEL_EXTENDED_DATA).u32(0).u32(1).string("error").done(),
+  open("auth-agent@openssh.com"),
+  ask("exit-signal", new SshWriter().string("TERM").u8(0).string("").string("")),
+  ask("exit-status", new SshWriter().u32(0)),
+  message(MSG.CHANNEL_EOF).u32(0).done(),
+  message(MSG.CHANNEL_CLOSE).u32(0).done(),
+];
+const SERVER_ARRIVAL: readonly Buffer[] = [
   message(MSG.EXT_INFO).u32(1).string("server-sig-algs").string("ssh-ed25519").done(),
   message(MSG.SERVICE_ACCEPT).string("ssh-userauth").done(),
   message(MSG.USERAUTH_BANNER).string("hello").string("").done(),
   message(MSG.USERAUTH_FAILURE).string("publickey").u8(0).done(),
   message(MSG.USERAUTH_SUCCESS).done(),
   message(MSG.USERAUTH_60).string("ssh-ed25519").string("blob").done(),
-  message(MSG.CHANNEL_OPEN_CONFIRMATION).u32(0).u32(0).u32(100_000).u32(32_768).done(),
   message(MSG.CHANNEL_OPEN_FAILURE).u32(0).u32(1).string("no").string("").done(),
-  message(MSG.CHANNEL_SUCCESS).u32(0).done(),
   message(MSG.CHANNEL_FAILURE).u32(0).done(),
-  ask("exit-status", new SshWriter().u32(0)),
-  ask("exit-signal", new SshWriter().string("TERM").u8(0).string("").string("")),
-  open("auth-agent@openssh.com"),
-  ...CLIENT_TALK.slice(9, 21),
 ];
 
 function pack(messages: readonly Buffer[]): Buffer {
@@ -137,14 +157,24 @@ function unpack(input: Buffer): Buffer[] {
 
 const MESSAGES_PER_CONNECTION = 60;
 
-/** Talk at random, most of it right: a connection that dies at once shows little. */
-function talk(known: readonly Buffer[], input: Buffer, random: Random): Buffer[] {
+/** The input in its order with some of it changed, then small talk: a connection that dies at once shows little. */
+function talk(arrival: readonly Buffer[], input: Buffer, random: Random): Buffer[] {
   const given = unpack(input);
-  const pool = given.length === 0 ? known : [...known, ...given];
-  const made = Array.from({ length: MESSAGES_PER_CONNECTION }, () =>
-    random.once(6) ? mutate(pool, random) : random.pick(known),
+  const pool = [...given, ...arrival, ...SMALL_TALK];
+  const more = Array.from({ length: Math.max(MESSAGES_PER_CONNECTION - given.length, 0) }, () =>
+    random.pick(SMALL_TALK),
   );
-  return [...given, ...made].filter((one) => one.length > 0);
+  const said = [...given, ...more].map((one) => {
+    if (random.once(12)) return mutate(pool, random);
+    return random.once(40) ? random.pick(pool) : one;
+  });
+  return said.filter((one) => one.length > 0);
+}
+
+/** Whether the peer is authenticated first: when it begins with what only makes sense then, and now and then anyway. */
+function beginsInside(input: Buffer, random: Random): boolean {
+  const inside = (unpack(input)[0]?.[0] ?? 0) >= MSG.GLOBAL_REQUEST;
+  return random.once(10) ? !inside : inside;
 }
 
 async function turns(count: number): Promise<void> {
@@ -171,22 +201,21 @@ let server: SshServer | undefined;
 
 const packetServer: FuzzTarget = {
   name: "packet-server",
-  seeds: () => [pack(CLIENT_TALK.slice(0, 12)), pack(CLIENT_TALK.slice(8, 21))],
+  seeds: () => [pack(CLIENT_DIALOG), pack([...CLIENT_ARRIVAL, ...CLIENT_DIALOG])],
   async run(input, random) {
     const peer = rawClient((server ??= newServer()));
     await peer.secured;
-    // Half of the strangers get in.
-    if (random.once(2)) {
+    if (beginsInside(input, random)) {
       peer.send(message(MSG.SERVICE_REQUEST).string("ssh-userauth"));
       peer.send(signedRequest(peer.transport.sessionId, "alice", identity));
     }
-    return feed(peer, talk(CLIENT_TALK, input, random));
+    return feed(peer, talk(CLIENT_ARRIVAL, input, random));
   },
 };
 
 const packetClient: FuzzTarget = {
   name: "packet-client",
-  seeds: () => [pack(SERVER_TALK.slice(0, 9)), pack([...SERVER_TALK.slice(1, 2), ...SERVER_TALK.slice(4)])],
+  seeds: () => [pack(SERVER_DIALOG), pack([...SERVER_ARRIVAL, ...SERVER_DIALOG])],
   async run(input, random) {
     const [near, far] = duplexPair();
     const peer = new RawPeer(near, { kind: "server", hostKeys: offerHostKeys(hostKeys) });
@@ -209,12 +238,12 @@ const packetClient: FuzzTarget = {
         .then((channel) => channel.on("error", () => undefined), ownError);
     }, ownError);
     await peer.secured;
-    if (random.once(2)) {
-      peer.transport.send(SERVER_TALK[1] ?? Buffer.alloc(0));
-      peer.transport.send(SERVER_TALK[4] ?? Buffer.alloc(0));
+    if (beginsInside(input, random)) {
+      peer.send(message(MSG.SERVICE_ACCEPT).string("ssh-userauth"));
+      peer.send(message(MSG.USERAUTH_SUCCESS));
       await turns(2);
     }
-    const sent = await feed(peer, talk(SERVER_TALK, input, random));
+    const sent = await feed(peer, talk(SERVER_ARRIVAL, input, random));
     far.destroy();
     await used;
     return sent;
