@@ -38,9 +38,10 @@ export {
   VERIFY_REQUIRED,
 } from "./certificate.ts";
 export type { Certificate, CertificateAlgorithm, CertificateType } from "./certificate.ts";
+export { GOOD_RSA_BITS, rsaBitsOf } from "./rsa-size.ts";
 export { dateOfSeconds, FOREVER, secondsOfDate, validityAt } from "./validity.ts";
 export type { Validity, ValidityState } from "./validity.ts";
 export { verifyCertificate } from "./verify.ts";
 export type { CertificatePurpose, CertificateRefusal, CertificateVerdict } from "./verify.ts";
-export { IssueError, issueCertificate, MIN_SUBJECT_RSA_BITS } from "./sign.ts";
+export { IssueError, issueCertificate } from "./sign.ts";
 export type { CertificateRequest, IssueRefusal } from "./sign.ts";

@@ -8,16 +8,14 @@
 import { randomBytes } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 
-import { bitLength, SshReader, SshWriter } from "./bytes.ts";
+import { SshWriter } from "./bytes.ts";
 import { certificateName, MAX_PRINCIPALS, parseCertificate } from "./certificate.ts";
 import type { Certificate, CertificateType } from "./certificate.ts";
 import { isSecurityKeyType, publicKeyOf } from "./key.ts";
 import type { SshPublicKey } from "./key.ts";
+import { GOOD_RSA_BITS, rsaBitsOf } from "./rsa-size.ts";
 import { signatureAlgorithmsFor, signData } from "./signature.ts";
 import { secondsOfDate } from "./validity.ts";
-
-/** What we certify must outlive its certificate by far: NIST's 128-bit level asks for 3072. */
-export const MIN_SUBJECT_RSA_BITS = 3072;
 
 export type IssueRefusal =
   | "no-principals"
@@ -57,6 +55,8 @@ export interface CertificateRequest {
   /** An empty value is a flag. */
   readonly criticalOptions?: Readonly<Record<string, string>>;
   readonly extensions?: Readonly<Record<string, string>>;
+  /** The smallest RSA key that is certified. @default GOOD_RSA_BITS */
+  readonly minRsaBits?: number;
   /** @default node:crypto's randomBytes */
   readonly random?: (size: number) => Buffer;
 }
@@ -146,15 +146,13 @@ function checkOptions(options: Readonly<Record<string, string>>): void {
   }
 }
 
-function checkSubject({ type, publicKey: key }: CertificateRequest): void {
+function checkSubject({ type, publicKey: key, minRsaBits = GOOD_RSA_BITS }: CertificateRequest): void {
   if (type === "host" && isSecurityKeyType(key.type)) {
     throw new IssueError("host-security-key", "a host has nobody at hand to touch its security key");
   }
-  if (key.type !== "ssh-rsa") return;
-  const reader = new SshReader(keyFields(key));
-  reader.mpint();
-  if (bitLength(reader.mpint()) >= MIN_SUBJECT_RSA_BITS) return;
-  throw new IssueError("weak-key", `an RSA key needs at least ${MIN_SUBJECT_RSA_BITS} bits to be certified`);
+  const bits = rsaBitsOf(key);
+  if (bits === undefined || bits >= minRsaBits) return;
+  throw new IssueError("weak-key", `an RSA key needs at least ${minRsaBits} bits to be certified`);
 }
 
 /** The blob without its type name: the form that a certificate embeds. */

@@ -4,7 +4,7 @@
  */
 import { decide, EXTENSION_OF_PERMISSION, principalsFor, SESSION_EXTENSION } from "@teleport-access/access";
 import type { AccessRefusal, AnnouncedTarget, CertificateContent, World } from "@teleport-access/access";
-import { IssueError, issueCertificate } from "@teleport-access/sshcert";
+import { IssueError, issueCertificate, MIN_RSA_BITS } from "@teleport-access/sshcert";
 import type { Certificate, SshPublicKey } from "@teleport-access/sshcert";
 import type { CaKeys } from "./ca-keys.ts";
 
@@ -85,6 +85,8 @@ function sign(
     const certificate = issueCertificate(keys.active, {
       type: "user",
       publicKey,
+      // Keys that people have had for years; the audit line says which (warningsAbout).
+      minRsaBits: MIN_RSA_BITS,
       keyId: user,
       principals: content.principals,
       validAfter: new Date(now - BACKDATED_SECONDS * 1000),
