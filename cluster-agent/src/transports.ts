@@ -102,17 +102,29 @@ export class Transports {
     destination: Destination,
     { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
   ): Promise<void> {
+    const started = performance.now();
     const socket = await this.#dial(channel, destination, { log, signal });
     if (socket === undefined) return;
+    const opened = performance.now();
     const splice = spliceSocket(channel.accept(), socket);
-    log.info("connection opened");
+    const { remoteAddress: address, remotePort } = socket;
+    log.info("connection opened", {
+      address,
+      addressPort: remotePort,
+      elapsedMs: Math.round(opened - started),
+    });
     signal.addEventListener("abort", () => {
       splice.abort();
     });
     // It may have been cut in the moment between dial and relay.
     if (signal.aborted) splice.abort();
     await splice.closed;
-    log.info("connection closed", { bytesIn: splice.bytesIn(), bytesOut: splice.bytesOut() });
+    log.info("connection closed", {
+      durationMs: Math.round(performance.now() - opened),
+      bytesIn: splice.bytesIn(),
+      bytesOut: splice.bytesOut(),
+      cut: signal.aborted,
+    });
   }
 
   /** A connected socket, or undefined when the channel has been refused. */
@@ -122,6 +134,7 @@ export class Transports {
     { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
   ): Promise<Socket | undefined> {
     const { apiServer, resolve } = this.#options;
+    const started = performance.now();
     try {
       const result = await dialTarget(destination, {
         apiServer,
@@ -132,7 +145,10 @@ export class Transports {
       if (result.connected) return result.socket;
       refuse(channel, result.reason, log);
     } catch (error) {
-      log.warn("target not reached", errorFields(error));
+      log.warn("target not reached", {
+        elapsedMs: Math.round(performance.now() - started),
+        ...errorFields(error),
+      });
       channel.refuse("connect-failed", error instanceof AgentError ? error.message : "cannot connect");
     }
     return undefined;

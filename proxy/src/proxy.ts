@@ -143,7 +143,7 @@ interface Running extends Parts {
 function createParts({ environment, keys, kube, clock, log, metrics: registry }: ProxyDeps): Parts {
   const { config, namespace, pod } = environment;
   const metrics = createProxyMetrics(registry);
-  const audit = createAudit({ log, metrics });
+  const audit = createAudit({ log, clock, metrics });
   const store = createAccessStore({
     namespace,
     sealKey: loginSessionSealKey(keys.sessionKey),

@@ -74,6 +74,7 @@ function portOf(server: Server): number {
 function stopper(server: Server): Sshd {
   return {
     port: portOf(server),
+    pid: process.pid,
     log: () => "",
     stop: () =>
       new Promise((resolve) => {

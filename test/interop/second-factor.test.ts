@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { openSshMatrix } from "@teleport-access/testkit";
+import { openSshMatrix, startSshAgent } from "@teleport-access/testkit";
 import type { FinishedProgram, OpenSsh } from "@teleport-access/testkit";
 import { codeNow, credentialOf, enrolAlice, startTypedSsh, typedSsh } from "./enrolled.ts";
 import { startProxyWorld } from "./proxy-world.ts";
@@ -110,7 +110,13 @@ function secondFactorTests(openSsh: OpenSsh): void {
   });
 
   test("asks in the forward form where the named target needs it, and not where it does not", async () => {
-    await ssh(codeNow(), "-l", `${world.login}@db-1.prod`, "proxy", "true");
+    const agent = await startSshAgent(openSsh, world.folder);
+    await agent.add(world.folder.file("alice"));
+    const config = ["Host proxy", "  ForwardAgent yes", `  IdentityAgent ${agent.socket}`];
+    const args = ["-l", `${world.login}@db-1.prod`, "proxy", "echo in"];
+    const { status, stdout, stderr } = await typedSsh(world, { openSsh, code: codeNow(), config, args });
+    await agent.stop();
+    assert.deepEqual([status, stdout.toString()], [0, "in\n"], stderr);
     assert.deepEqual(lines(), [
       ["info", "code-asked"],
       ["allowed", undefined],

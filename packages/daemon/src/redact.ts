@@ -5,6 +5,7 @@
  * secrets by the name of their field and by their shape.
  */
 import { KeyObject } from "node:crypto";
+import { visibleText } from "./visible-text.ts";
 
 export const REDACTED = "[redacted]";
 
@@ -18,6 +19,10 @@ const SECRET_SHAPE =
 
 /** A log line is for people: enough for any identifier, too little for a dump. */
 const MAX_CHARACTERS = 2048;
+/** Of a text longer than that the rest is not even looked at: a secret that begins there is cut off with it. */
+const MAX_LOOKED_AT: number = 64 * 1024;
+/** Names of fields are ours, but for those of objects that somebody sent. */
+const MAX_NAME = 128;
 const MAX_DEPTH = 4;
 const MAX_ITEMS = 64;
 
@@ -30,10 +35,9 @@ export function redact(value: unknown, depth = 0): unknown {
   return redactObject(value, depth);
 }
 
-/** The text with everything shaped like a secret taken out. */
+/** The text with everything shaped like a secret taken out, and nothing in it that a terminal or a reader would act on. */
 export function redactText(text: string): string {
-  const safe = text.replace(SECRET_SHAPE, REDACTED);
-  return safe.length > MAX_CHARACTERS ? `${safe.slice(0, MAX_CHARACTERS)}…` : safe;
+  return visibleText(text.slice(0, MAX_LOOKED_AT).replace(SECRET_SHAPE, REDACTED), MAX_CHARACTERS);
 }
 
 function redactObject(value: object, depth: number): unknown {
@@ -51,7 +55,7 @@ export function redactFields(value: object, depth = 0): Record<string, unknown> 
   const entries = Object.entries(value).slice(0, MAX_ITEMS);
   return Object.fromEntries(
     entries.map(([name, item]: [string, unknown]) => [
-      name,
+      visibleText(name, MAX_NAME),
       SECRET_FIELD.test(name) && holdsSomething(item) ? REDACTED : redact(item, depth),
     ]),
   );

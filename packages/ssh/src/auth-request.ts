@@ -42,6 +42,8 @@ export interface AuthRequest {
   readonly user: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** The connection's id, as in SshPeer. */
+  readonly connection: string;
   readonly method: AuthMethod;
   readonly key?: OfferedKey;
   /** The peer has signed for `key`. False: it only asks whether signing would be worth it. */

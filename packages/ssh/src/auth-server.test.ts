@@ -182,6 +182,7 @@ describe("createSshServer, authentication", () => {
     assert.match(error?.message ?? "", /Too many authentication failures/);
     assert.equal(peer.received.filter((payload) => payload[0] === MSG.USERAUTH_FAILURE).length, 5);
     assert.deepEqual(world.refused.at(-1), {
+      connection: world.requests[0]?.connection,
       remoteAddress: "192.0.2.1",
       user: "alice",
       reason: "too-many-tries",

@@ -42,6 +42,7 @@ export interface AuthServerOptions<I> {
   readonly transport: Transport;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  readonly connection: string;
   readonly tries: number;
   readonly banner?: string | undefined;
   authenticate(request: AuthRequest): AuthVerdict<I> | Promise<AuthVerdict<I>>;
@@ -166,9 +167,9 @@ export class AuthServer<I> {
   }
 
   #question({ user, method, publicKey }: ParsedRequest): AuthRequest {
-    const { remoteAddress, remotePort } = this.#options;
+    const { remoteAddress, remotePort, connection } = this.#options;
     const proof = publicKey?.proof;
-    const base = { user, remoteAddress, remotePort, method, proven: proof?.good === true };
+    const base = { user, remoteAddress, remotePort, connection, method, proven: proof?.good === true };
     if (publicKey === undefined) return base;
     const { key } = publicKey;
     if (proof?.good !== true || proof.securityKey === undefined) return { ...base, key };

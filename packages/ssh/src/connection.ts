@@ -63,8 +63,22 @@ export interface PeerAddress {
   readonly remotePort: number;
 }
 
+/** An id for logs and registries. */
+export function newConnectionId(): string {
+  return randomBytes(9).toString("base64url");
+}
+
+/** The names of what two transports agreed on; empty before the first key exchange. */
+export function algorithmsOf({ negotiated }: Pick<Transport, "negotiated">): NegotiatedAlgorithms {
+  return {
+    keyExchange: negotiated?.kex ?? "",
+    hostKey: negotiated?.serverHostKey ?? "",
+    cipher: negotiated?.cs.cipher ?? "",
+  };
+}
+
 export class Connection implements SshPeer {
-  readonly id: string = randomBytes(9).toString("base64url");
+  readonly id: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly closed: Promise<void>;
@@ -73,7 +87,8 @@ export class Connection implements SshPeer {
   readonly #listeners: ((error: SshError | undefined) => void)[] = [];
   #over: { readonly error: SshError | undefined } | undefined;
 
-  constructor(transport: Transport, layer: ConnectionLayer, address: PeerAddress) {
+  constructor(transport: Transport, layer: ConnectionLayer, address: PeerAddress & { readonly id?: string }) {
+    this.id = address.id ?? newConnectionId();
     this.transport = transport;
     this.layer = layer;
     this.remoteAddress = address.remoteAddress;
@@ -90,12 +105,7 @@ export class Connection implements SshPeer {
   }
 
   get algorithms(): NegotiatedAlgorithms {
-    const negotiated = this.transport.negotiated;
-    return {
-      keyExchange: negotiated?.kex ?? "",
-      hostKey: negotiated?.serverHostKey ?? "",
-      cipher: negotiated?.cs.cipher ?? "",
-    };
+    return algorithmsOf(this.transport);
   }
 
   onChannel(type: string, handler: (channel: IncomingChannel) => void): void {

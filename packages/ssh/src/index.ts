@@ -17,14 +17,8 @@ export type { AuthMethod, AuthRequest, OfferedKey, ProofRefusal } from "./auth-r
 export type { AuthChallenge, AuthVerdict } from "./auth-server.ts";
 export { createSshServer } from "./server.ts";
 export type { Introduction } from "./reception.ts";
-export type {
-  RefusedPeer,
-  SessionRequest,
-  SshConnection,
-  SshRefusal,
-  SshServer,
-  SshServerOptions,
-} from "./server.ts";
+export type { SessionRequest, SshConnection, SshServer, SshServerOptions } from "./server.ts";
+export type { ArrivedPeer, DepartedPeer, RefusedPeer, SshRefusal } from "./server-peers.ts";
 export { connectSsh } from "./client.ts";
 export type { SshClientConnection, SshClientOptions } from "./client.ts";
 export { agentClient, agentIdentities } from "./agent.ts";

@@ -11,12 +11,12 @@ import { systemClock } from "@teleport-access/daemon";
 import type { Clock } from "@teleport-access/daemon";
 
 import { AdmissionDesk } from "./admission.ts";
-import type { AdmissionRefusal, Place } from "./admission.ts";
+import type { Place } from "./admission.ts";
 import { ciphers } from "./algorithms.ts";
 import type { AuthRequest } from "./auth-request.ts";
 import { AuthServer } from "./auth-server.ts";
-import type { AuthRefusal, AuthVerdict } from "./auth-server.ts";
-import { Connection } from "./connection.ts";
+import type { AuthVerdict } from "./auth-server.ts";
+import { algorithmsOf, Connection, newConnectionId } from "./connection.ts";
 import type { PeerAddress, SshPeer } from "./connection.ts";
 import { ConnectionLayer } from "./connection-layer.ts";
 import { streamOf } from "./channel-stream.ts";
@@ -35,22 +35,10 @@ import { Reception } from "./reception.ts";
 import type { ReceptionOptions } from "./reception.ts";
 import { REKEY, startRekey } from "./rekey.ts";
 import type { RekeyPolicy } from "./rekey.ts";
+import type { ArrivedPeer, DepartedPeer, RefusedPeer, SshRefusal } from "./server-peers.ts";
 import { createSession } from "./session.ts";
 import type { SshSession } from "./session.ts";
 import { Transport } from "./transport.ts";
-
-/** Why a server turned a peer away by itself; refusals by `authenticate` are the program's own. */
-export type SshRefusal =
-  AdmissionRefusal | AuthRefusal | "login-grace" | "protocol-error" | "no-host-key" | "proxy-header";
-
-export interface RefusedPeer {
-  readonly remoteAddress: string;
-  /** The user name asked for; empty when it came to none. */
-  readonly user: string;
-  readonly reason: SshRefusal;
-  /** For the log: what was wrong on the wire. */
-  readonly detail?: string;
-}
 
 /** A session a peer wants to open. */
 export interface SessionRequest {
@@ -89,6 +77,9 @@ export interface SshServerOptions<I> extends Pick<ReceptionOptions, "introduce">
   /** Called before any message of the peer after authentication is looked at: register handlers here. */
   connected(connection: SshConnection<I>): void;
   refused?(peer: RefusedPeer): void;
+  /** Called for each socket that is taken; `departed` follows exactly once. */
+  arrived?(peer: ArrivedPeer): void;
+  departed?(peer: DepartedPeer<I>): void;
 }
 
 export interface SshServer {
@@ -110,7 +101,7 @@ class ServerConnection<I> extends Connection implements SshConnection<I> {
   readonly user: string;
 
   constructor(
-    parts: { transport: Transport; layer: ConnectionLayer; address: PeerAddress },
+    parts: { transport: Transport; layer: ConnectionLayer; address: ArrivedPeer },
     who: { identity: I; user: string },
   ) {
     super(parts.transport, parts.layer, parts.address);
@@ -202,9 +193,10 @@ class ListeningServer<I> implements SshServer {
     else stream.destroy();
   }
 
-  #accept(socket: Duplex, address: PeerAddress): void {
+  #accept(socket: Duplex, peer: PeerAddress): void {
     // It left while it was introduced: there will be no 'close' to give a place back.
     if (socket.destroyed) return;
+    const address: ArrivedPeer = { id: newConnectionId(), ...peer };
     const { remoteAddress } = address;
     const admission = this.#desk.admit(remoteAddress);
     if (!admission.admitted) {
@@ -254,7 +246,7 @@ interface ArrivalServer<I> {
 }
 
 interface ArrivalOptions<I> {
-  readonly address: PeerAddress;
+  readonly address: ArrivedPeer;
   readonly place: Place;
   readonly server: ArrivalServer<I>;
 }
@@ -262,7 +254,8 @@ interface ArrivalOptions<I> {
 /** One accepted socket, from its first byte to its last. */
 class Arrival<I> {
   readonly #server: ArrivalServer<I>;
-  readonly #address: PeerAddress;
+  readonly #address: ArrivedPeer;
+  readonly #arrivedAt: number;
   readonly #place: Place;
   readonly #transport: Transport;
   readonly #auth: AuthServer<I>;
@@ -274,6 +267,7 @@ class Arrival<I> {
 
   constructor(socket: Duplex, { address, place, server }: ArrivalOptions<I>) {
     this.#server = server;
+    this.#arrivedAt = server.clock.monotonic();
     this.#address = address;
     this.#place = place;
     this.#transport = new Transport({
@@ -290,6 +284,7 @@ class Arrival<I> {
       },
     });
     server.open.add(this.#transport);
+    server.options.arrived?.(address);
     this.#auth = this.#createAuth();
     this.#grace(server.limits.loginGraceMs);
   }
@@ -317,6 +312,7 @@ class Arrival<I> {
     const { options, limits } = this.#server;
     return new AuthServer({
       ...this.#address,
+      connection: this.#address.id,
       transport: this.#transport,
       tries: limits.tries,
       banner: options.banner,
@@ -325,7 +321,8 @@ class Arrival<I> {
         this.#accepted(identity, user);
       },
       refused: (reason, user) => {
-        this.#server.refused({ remoteAddress: this.#address.remoteAddress, user, reason });
+        const { id: connection, remoteAddress } = this.#address;
+        this.#server.refused({ connection, remoteAddress, user, reason });
       },
       challenged: () => {
         this.#challenged();
@@ -367,18 +364,28 @@ class Arrival<I> {
   #closed(error: SshError | undefined): void {
     this.#stop();
     this.#server.open.delete(this.#transport);
-    if (this.#connection !== undefined) {
-      this.#connection.over(error);
-      return;
-    }
+    if (this.#connection !== undefined) this.#connection.over(error);
     // A peer that leaves by itself was not refused.
-    if (error === undefined || error.code === "SSH_CONNECTION_CLOSED") return;
-    const { remoteAddress } = this.#address;
-    this.#server.refused({
-      remoteAddress,
+    else if (error !== undefined && error.code !== "SSH_CONNECTION_CLOSED") this.#refuse(error);
+    this.#departed(error);
+  }
+
+  #refuse({ message: detail }: SshError): void {
+    const { id: connection, remoteAddress } = this.#address;
+    this.#server.refused({ connection, remoteAddress, user: this.#auth.user, reason: this.#reason, detail });
+  }
+
+  #departed(error: SshError | undefined): void {
+    const { options, clock } = this.#server;
+    const { bytesReceived: received, bytesSent: sent, peerIdent: peerVersion } = this.#transport;
+    options.departed?.({
+      ...this.#address,
+      identity: this.#connection?.identity,
       user: this.#auth.user,
-      reason: this.#reason,
-      detail: error.message,
+      ...{ peerVersion, received, sent },
+      algorithms: algorithmsOf(this.#transport),
+      milliseconds: clock.monotonic() - this.#arrivedAt,
+      ...(error === undefined ? {} : { error: error.message }),
     });
   }
 }

@@ -63,6 +63,8 @@ export const MAX_KEY_HELPER_MESSAGE_BYTES: number = 64 * 1024;
 /** What one transport channel may ask for; five short strings. */
 export const MAX_TRANSPORT_REQUEST_BYTES = 2048;
 
+/** One text in an audit line: `host.cluster` with a port at its longest, 323 characters, and some to spare. */
+export const MAX_AUDIT_TEXT = 384;
 /** A DNS label (RFC 1035, section 2.3.4): clusters and pods. */
 export const MAX_LABEL_LENGTH = 63;
 

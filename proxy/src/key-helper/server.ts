@@ -6,7 +6,6 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { errorFields } from "@teleport-access/daemon";
 import type { Gauge } from "@teleport-access/daemon";
-import { fingerprint } from "@teleport-access/sshcert";
 import type { Certificate } from "@teleport-access/sshcert";
 import {
   KEY_HELPER_NONCE_BYTES,
@@ -23,6 +22,7 @@ import {
 import type { KeyHelperHello, KeyHelperRefusal } from "@teleport-access/wire";
 import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
+import { certificateFields, warningsAbout } from "../certificate-fields.ts";
 import { networkOf } from "../signin/lockout.ts";
 import type { WebDeps } from "../web/deps.ts";
 import { hostOf, isOwnOrigin } from "../web/origin.ts";
@@ -222,7 +222,7 @@ function stand(door: Door, peer: Peer, helper: Helper): void {
     return;
   }
   const { user } = helper;
-  const detail = { token: helper.token.name };
+  const detail = { tokenName: helper.token.name };
   deps.audit.record({ event: "key-helper.connect", outcome: "allowed", user, client: peer.address, detail });
   note(door, helper);
   const standing = startStanding(deps, peer, helper, {
@@ -248,15 +248,15 @@ function stand(door: Door, peer: Peer, helper: Helper): void {
 }
 
 function recordGiven(door: Door, peer: Peer, helper: Helper, certificate: Certificate): void {
-  const { keyId, serial, caKeyBlob } = certificate;
-  note(door, helper, serial);
+  note(door, helper, certificate.serial);
   door.deps.audit.record({
     event: "certificate.issue",
     outcome: "allowed",
     user: helper.user,
     client: peer.address,
-    certificate: { keyId, serial: serial.toString(), authority: fingerprint(caKeyBlob) },
-    detail: { token: helper.token.name },
+    certificate: certificateFields(certificate),
+    detail: { tokenName: helper.token.name },
+    ...warningsAbout(certificate.publicKey),
   });
 }
 

@@ -29,14 +29,16 @@ export function recordEnd(end: SessionEnd, { audit, clock, metrics }: RecordDeps
     ...(end.grant === undefined ? {} : { grant: end.grant }),
     ...(end.bytesIn === undefined ? {} : { bytesIn: end.bytesIn }),
     ...(end.bytesOut === undefined ? {} : { bytesOut: end.bytesOut }),
-    elapsedMs: round(end.milliseconds ?? clock.now() - end.openedAt),
-    detail: { kind: end.session.kind, seconds: Math.round((clock.now() - end.openedAt) / 1000) },
+    ...(cut ? { elapsedMs: round(end.milliseconds) } : {}),
+    durationMs: Math.round(clock.now() - end.openedAt),
+    detail: { kind: end.session.kind },
   });
 }
 
-function placeOf({ session }: SessionEnd): Pick<AuditEvent, "cluster" | "target" | "login"> {
-  const { cluster, target, login } = session;
+function placeOf({ session }: SessionEnd): Pick<AuditEvent, "cluster" | "target" | "login" | "connection"> {
+  const { cluster, target, login, connection } = session;
   return {
+    ...(connection === undefined ? {} : { connection }),
     ...(cluster === undefined ? {} : { cluster }),
     ...(target === undefined ? {} : { target }),
     ...(login === undefined ? {} : { login }),

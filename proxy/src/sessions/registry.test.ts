@@ -172,6 +172,26 @@ describe("createSessionRegistry()", () => {
     assert.equal(registry.size, 1);
   });
 
+  test("createSessionRegistry() says what went through a session that it cuts", () => {
+    const { registry, remove, ends, store, clock } = createWorld();
+    let bytesIn = 7;
+    registry.open({
+      kind: "connection",
+      request: {
+        kind: "authenticate",
+        identity: { by: "certificate", certificate: certificateOf() },
+        source: "192.0.2.1",
+      },
+      grants: store.world(clock.now()).grantsOf("alice"),
+      client: "192.0.2.1",
+      traffic: () => ({ bytesIn, bytesOut: 11 }),
+      cut: () => undefined,
+    });
+    bytesIn = 8;
+    remove("useraccesses", grantObject());
+    assert.deepEqual([ends[0]?.bytesIn, ends[0]?.bytesOut], [8, 11]);
+  });
+
   test("createSessionRegistry() leaves what another grant still covers", () => {
     const { open, put, remove, cuts } = createWorld();
     const second = grantObject("alice-too");
@@ -295,7 +315,7 @@ describe("recordEnd()", () => {
     assert.equal(event.target, "web-1.prod");
     assert.equal(event.grant?.name, "alice-prod");
     assert.equal(event.elapsedMs, 0);
-    assert.deepEqual(event.detail, { kind: "jump", seconds: 5 });
+    assert.deepEqual([event.durationMs, event.detail], [5000, { kind: "jump" }]);
     assert.match(JSON.stringify(await metrics.cutSeconds.get()), /"value":1/);
   });
 });

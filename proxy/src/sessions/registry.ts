@@ -30,8 +30,18 @@ export interface LiveSession {
   /** The account at the target, where it is known. */
   readonly login?: string;
   readonly client: string;
+  /** The SSH connection that it is or belongs to. */
+  readonly connection?: string;
+  /** What went through it so far; asked when it is cut. */
+  traffic?(): Traffic;
   /** Ends it at once, without waiting for anything. */
   cut(reason: AccessRefusal): void;
+}
+
+/** Bytes of a session: in is from the person, out is to them. */
+export interface Traffic {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
 }
 
 /** How a session ended: cut, or by itself. */
@@ -58,7 +68,7 @@ export interface OpenSession {
   /** False once it was cut or ended. */
   readonly live: boolean;
   /** It ended by itself; the second call and one after a cut do nothing. */
-  end(reason: OrdinaryEnd, traffic?: { readonly bytesIn: number; readonly bytesOut: number }): void;
+  end(reason: OrdinaryEnd, traffic?: Traffic): void;
 }
 
 /** What the registry is made of. */
@@ -196,15 +206,12 @@ class Registry implements SessionRegistry {
       openedAt: entry.openedAt,
       reason,
       milliseconds: Math.max(0, this.#options.clock.monotonic() - cause.at),
+      ...entry.session.traffic?.(),
       ...(grant === undefined ? {} : { grant: atEnd(lostGrant(entry, cause.world) ?? grant, cause) }),
     };
   }
 
-  #end(
-    entry: Entry,
-    reason: OrdinaryEnd,
-    traffic?: { readonly bytesIn: number; readonly bytesOut: number },
-  ): void {
+  #end(entry: Entry, reason: OrdinaryEnd, traffic?: Traffic): void {
     if (!entry.live) return;
     entry.live = false;
     this.#entries.delete(entry);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { describe, test } from "node:test";
 import { publicKeyOf } from "@teleport-access/sshcert";
-import type { AuthRequest, AuthVerdict } from "@teleport-access/ssh";
+import type { AuthRequest, AuthVerdict, DepartedPeer } from "@teleport-access/ssh";
 import { totpCode, totpStep } from "@teleport-access/testkit";
+import { createAudit } from "../audit.ts";
 import type { CredentialStore, Credentials } from "../signin/credentials.ts";
 import { createAddressBudget } from "../signin/lockout.ts";
 import type { SecondFactorDeps } from "../signin/second-factor.ts";
@@ -19,12 +21,15 @@ import {
 } from "../world-fixture.test.ts";
 import { authenticateUser } from "./authenticate.ts";
 import type { UserIdentity } from "./authenticate.ts";
+import { recordDeparted } from "./connection-lines.ts";
+import { recordRefusedPeer } from "./refused-peers.ts";
 
 function requestOf(over: Partial<AuthRequest> = {}, certificate: CertificateParts = {}): AuthRequest {
   return {
     user: "whoever",
     remoteAddress: "192.0.2.1",
     remotePort: 1,
+    connection: "c-1",
     method: "publickey",
     proven: true,
     key: {
@@ -80,6 +85,7 @@ const PASSWORD: AuthRequest = {
   user: "alice",
   remoteAddress: "192.0.2.1",
   remotePort: 1,
+  connection: "c-1",
   method: "password",
   proven: false,
 };
@@ -263,3 +269,61 @@ describe("authenticateUser(), a code after the key", () => {
     });
   }
 });
+
+test("authenticateUser() puts no stranger's text into the log unescaped or unbounded", () => {
+  const evil = `al\n{"audit":true}\u001b[2J\u202e\u2028${"x".repeat(10_240)}`;
+  const fixture = createFixture();
+  const audit = createAudit(fixture);
+  // A stranger signs certificates with any key id; only what is written about it is ours.
+  const certificate = { ...certificateOf({ ca: OTHER_CA }), keyId: evil };
+  const key = { kind: "certificate", algorithm: "ssh-ed25519-cert-v01@openssh.com", certificate } as const;
+  const deps = {
+    ...fixture,
+    audit,
+    sessions: { count: () => 0 },
+    codes: codesOf(fixture),
+    maxSessionsPerUser: 50,
+  };
+  authenticateUser(requestOf({ user: evil, key }), deps);
+  recordDeparted("ssh", strangerNamed(evil), undefined, audit);
+  recordRefusedPeer(
+    "ssh.auth",
+    { remoteAddress: "192.0.2.1", user: evil, reason: "protocol-error", detail: evil },
+    { ...fixture, audit },
+  );
+  assert.equal(fixture.lines.length, 3);
+  for (const line of fixture.lines) {
+    assert.doesNotMatch(line.slice(0, -1), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+    assert.ok(line.length < 3000, `${line.length} characters`);
+    assert.equal((JSON.parse(line) as { outcome: string }).outcome === "allowed", false);
+  }
+});
+
+test("authenticateUser() warns of an RSA key below 3072 bits, and of no other", () => {
+  for (const [bits, want] of [
+    [2048, ["rsa-key-below-3072"]],
+    [3072, undefined],
+  ] as const) {
+    const fixture = createFixture();
+    const subject = publicKeyOf(generateKeyPairSync("rsa", { modulusLength: bits }).publicKey);
+    const certificate = { ...certificateOf(), publicKey: subject };
+    const key = { kind: "certificate", algorithm: "rsa-sha2-512-cert-v01@openssh.com", certificate } as const;
+    answer(requestOf({ key }), { fixture });
+    assert.deepEqual(fixture.events[0]?.warnings, want);
+  }
+});
+
+function strangerNamed(evil: string): DepartedPeer<undefined> {
+  return {
+    ...{
+      id: "c-1",
+      remoteAddress: "192.0.2.1",
+      remotePort: 1,
+      identity: undefined,
+      user: evil,
+      peerVersion: evil,
+    },
+    algorithms: { keyExchange: "", hostKey: "", cipher: "" },
+    ...{ received: 1, sent: 1, milliseconds: 1, error: evil },
+  };
+}

@@ -13,7 +13,7 @@ import type { Audit } from "../audit.ts";
 import type { SessionRegistry } from "../sessions/registry.ts";
 import { checkSecondFactor } from "../signin/second-factor.ts";
 import type { SecondFactorDeps, SecondFactorRefusal } from "../signin/second-factor.ts";
-import { certificateFields } from "../tunnel/authenticate.ts";
+import { certificateFields, warningsAbout } from "../certificate-fields.ts";
 import { asksForCode, readTargetWish } from "./forward/target-name.ts";
 
 /** A person, proven. */
@@ -29,6 +29,10 @@ export interface UserIdentity {
 /** Why a connection to the SSH port is refused. */
 export type UserAuthRefusal =
   AccessRefusal | "plain-key" | "unsupported-key" | "method-not-offered" | "too-many-connections";
+
+/** What is said when the key is good and a code is asked. */
+export type CodeAsked = "code-asked";
+const CODE_ASKED: CodeAsked = "code-asked";
 
 /** Why a person who was asked for a code is refused. */
 export type CodeRefusal = SecondFactorRefusal | AccessRefusal;
@@ -58,7 +62,7 @@ export function authenticateUser(request: AuthRequest, deps: UserAuthDeps): Auth
   }
   const { identity } = answer;
   if (answer.kind === "code") {
-    if (request.proven) deps.audit.record({ ...lineOf(request), outcome: "info", reason: "code-asked" });
+    if (request.proven) deps.audit.record({ ...lineOf(request), outcome: "info", reason: CODE_ASKED });
     return { accept: "challenge", identity, challenge: codeChallenge(request, identity, deps) };
   }
   if (request.proven) deps.audit.record({ ...lineOf(request), outcome: "allowed" });
@@ -125,7 +129,7 @@ async function refuseCode(
 }
 
 function lineOf(request: AuthRequest): Pick<AuditEvent, "event" | "client"> & Partial<AuditEvent> {
-  const base = { event: "ssh.auth", client: request.remoteAddress } as const;
+  const base = { event: "ssh.auth", client: request.remoteAddress, connection: request.connection } as const;
   if (request.key?.kind !== "certificate") return base;
   const { certificate } = request.key;
   const loginSession = loginSessionOf(certificate);
@@ -140,6 +144,7 @@ function lineOf(request: AuthRequest): Pick<AuditEvent, "event" | "client"> & Pa
     user: certificate.keyId,
     certificate: certificateFields(certificate),
     ...(loginSession === undefined ? {} : { loginSession }),
+    ...warningsAbout(certificate.publicKey),
   };
 }
 

@@ -45,7 +45,7 @@ function createWorld(maxSessionsPerUser = 50): World {
       },
       refuse: (code, text) => refusals.push(`${code} ${text}`),
     };
-    const tunnel = open === undefined ? undefined : ({ open } as unknown as Tunnel);
+    const tunnel = open === undefined ? undefined : ({ open, agent: "agent-0" } as unknown as Tunnel);
     const tunnels = { leastBusy: () => tunnel };
     return handleJump(channel, connection, {
       store,
@@ -103,7 +103,11 @@ describe("handleJump()", () => {
     ] as const) {
       const { jump, reasons, events } = createWorld();
       await jump("web-1.prod", open);
-      assert.deepEqual(reasons(), [want, "failed"]);
+      assert.deepEqual(reasons(), [want, want, "failed"]);
+      assert.deepEqual(
+        [events[0]?.event, events[0]?.detail],
+        ["target.dial", { form: "jump", agent: "agent-0" }],
+      );
       assert.equal(events[0]?.target, "web-1.prod");
     }
   });
@@ -121,7 +125,7 @@ describe("handleJump()", () => {
       return Promise.resolve(far);
     });
     assert.ok(destroyed);
-    assert.deepEqual(reasons(), ["no-grant"]);
+    assert.deepEqual(reasons(), ["no-grant", ""], "the cut, and the dial that came too late");
     assert.deepEqual(refusals, ["prohibited access ended"]);
   });
 });

@@ -13,8 +13,9 @@ import { parseTarget } from "@teleport-access/wire";
 import type { AuditEvent } from "@teleport-access/wire";
 import type { AccessStore } from "../acl/store.ts";
 import type { Audit } from "../audit.ts";
-import type { OpenSession, OrdinaryEnd, SessionRegistry } from "../sessions/registry.ts";
-import type { TunnelRegistry } from "../tunnel/registry.ts";
+import type { OpenSession, OrdinaryEnd, SessionRegistry, Traffic } from "../sessions/registry.ts";
+import type { Tunnel, TunnelRegistry } from "../tunnel/registry.ts";
+import { dialAudited } from "./audited-dial.ts";
 import type { UserIdentity } from "./authenticate.ts";
 import { DIAL_ANSWERS, dialRefusalOf, isDialRefusal } from "./dial-refusal.ts";
 import type { DialRefusal, OpenAnswer } from "./dial-refusal.ts";
@@ -48,19 +49,13 @@ export async function handleJump(
   await jump.run();
 }
 
-/** A jump that is over. */
-interface Carried {
-  readonly reason: OrdinaryEnd;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-}
-
 class Jump {
   readonly #channel: DirectTcpipRequest;
   readonly #connection: SshConnection<UserIdentity>;
   readonly #deps: JumpDeps;
   /** Ends what there is so far; replaced as the jump gets on. */
   #abort: () => void = () => undefined;
+  #traffic: () => Traffic = () => ({ bytesIn: 0, bytesOut: 0 });
 
   constructor(channel: DirectTcpipRequest, connection: SshConnection<UserIdentity>, deps: JumpDeps) {
     this.#channel = channel;
@@ -107,20 +102,31 @@ class Jump {
     }
     // In the registry before the agent is asked: access may end while it dials.
     const session = this.#register(request, grants);
-    const { user, source } = this.#connection.identity;
-    const { host, port } = request;
     try {
-      const far = await tunnel.open({ host, port, user, sessionId: session.id, clientAddress: source });
-      const carried = await this.#splice(far, session, request, grants);
-      if (carried === undefined) return;
-      const { reason, ...traffic } = carried;
-      session.end(tunnel.ended ? "tunnel-lost" : reason, traffic);
+      const far = await this.#dial(request, tunnel, session);
+      const reason = await this.#splice(far, session, request, grants);
+      if (reason === undefined) return;
+      session.end(tunnel.ended ? "tunnel-lost" : reason, this.#traffic());
     } catch (error) {
       const reason = dialRefusalOf(error);
       this.#deps.log.info("target not reached", { target: nameOf(request), ...errorFields(error) });
       if (session.live) this.#refuse(reason, request, session.id);
       session.end("failed");
     }
+  }
+
+  #dial(request: JumpRequest, tunnel: Tunnel, session: OpenSession): Promise<SshChannel> {
+    const { user, source } = this.#connection.identity;
+    const { host, port, cluster } = request;
+    return dialAudited(
+      {
+        tunnel,
+        request: { host, port, user, sessionId: session.id, clientAddress: source },
+        form: "jump",
+        line: { user, cluster, target: nameOf(request), connection: this.#connection.id },
+      },
+      this.#deps,
+    );
   }
 
   #register(request: JumpRequest, grants: readonly Grant[]): OpenSession {
@@ -134,6 +140,8 @@ class Jump {
       target: nameOf(request),
       cluster: request.cluster,
       client: this.#connection.remoteAddress,
+      connection: this.#connection.id,
+      traffic: () => this.#traffic(),
       cut: () => {
         this.#abort();
       },
@@ -145,7 +153,7 @@ class Jump {
     session: OpenSession,
     request: JumpRequest,
     grants: readonly Grant[],
-  ): Promise<Carried | undefined> {
+  ): Promise<OrdinaryEnd | undefined> {
     if (!session.live) {
       far.destroy();
       return undefined;
@@ -163,9 +171,9 @@ class Jump {
         ? {}
         : { grant: { name: grant.name, uid: grant.uid, resourceVersion: grant.resourceVersion } }),
     });
+    this.#traffic = () => ({ bytesIn: splice.bytesIn(), bytesOut: splice.bytesOut() });
     await splice.closed;
-    const reason = splice.endedBy() === "second" ? "target-closed" : "client-closed";
-    return { reason, bytesIn: splice.bytesIn(), bytesOut: splice.bytesOut() };
+    return splice.endedBy() === "second" ? "target-closed" : "client-closed";
   }
 
   #refuse(reason: JumpRefusal, request?: JumpRequest, session?: string): void {
@@ -182,6 +190,8 @@ class Jump {
       event: "channel.open",
       user: this.#connection.identity.user,
       client: this.#connection.remoteAddress,
+      connection: this.#connection.id,
+      detail: { form: "jump" },
       ...(request === undefined ? {} : { cluster: request.cluster, target: nameOf(request) }),
       ...(session === undefined ? {} : { session }),
     };

@@ -22,7 +22,7 @@ export interface RefusedPeerDeps {
 /** Writes or counts one refusal of the SSH port or the tunnel port. */
 export function recordRefusedPeer(
   event: "ssh.auth" | "tunnel.auth",
-  { remoteAddress, reason, detail }: RefusedPeer,
+  { connection, remoteAddress, reason, detail }: RefusedPeer,
   { audit, metrics }: RefusedPeerDeps,
 ): void {
   if (FLOOD.includes(reason)) {
@@ -34,6 +34,7 @@ export function recordRefusedPeer(
     outcome: "denied",
     reason,
     client: remoteAddress,
+    ...(connection === undefined ? {} : { connection }),
     ...(detail === undefined ? {} : { detail: { error: detail } }),
   });
 }

@@ -2,9 +2,11 @@
 import { answerAndExit, createSshServer } from "@teleport-access/ssh";
 import type { HostKey, SshConnection, SshServer, SshServerLimits } from "@teleport-access/ssh";
 import type { Introduce } from "../introductions.ts";
+import type { Traffic } from "../sessions/registry.ts";
 import type { TunnelRegistry } from "../tunnel/registry.ts";
 import { authenticateUser, farewell } from "./authenticate.ts";
 import type { UserAuthDeps, UserIdentity } from "./authenticate.ts";
+import { recordArrived, recordDeparted } from "./connection-lines.ts";
 import { serveForward } from "./forward/serve.ts";
 import { readTargetWish } from "./forward/target-name.ts";
 import { handleJump } from "./jump.ts";
@@ -36,6 +38,13 @@ export function createUserServer(deps: UserServerDeps): SshServer {
     refused: (peer) => {
       recordRefusedPeer("ssh.auth", peer, deps);
     },
+    arrived: (peer) => {
+      recordArrived("ssh", peer, deps.audit);
+    },
+    departed: (peer) => {
+      const { identity } = peer;
+      recordDeparted("ssh", peer, identity === undefined ? undefined : { user: identity.user }, deps.audit);
+    },
   });
 }
 
@@ -46,12 +55,14 @@ function serve(connection: SshConnection<UserIdentity>, deps: UserServerDeps): v
     request,
     grants,
     client: connection.remoteAddress,
+    connection: connection.id,
+    traffic: () => trafficOf(connection),
     cut: (reason) => {
       connection.end(farewell(reason));
     },
   });
   connection.onClose(() => {
-    session.end("client-closed");
+    session.end("client-closed", trafficOf(connection));
   });
   const wish = readTargetWish(connection.user);
   if (wish.kind === "target") {
@@ -66,6 +77,11 @@ function serve(connection: SshConnection<UserIdentity>, deps: UserServerDeps): v
       answerAndExit(asked.accept(), () => ({ stderr: UNREADABLE_TARGET, status: 255 }));
     else serveMenu(asked, connection, deps);
   });
+}
+
+function trafficOf(connection: SshConnection<UserIdentity>): Traffic {
+  const { received, sent } = connection.traffic();
+  return { bytesIn: received, bytesOut: sent };
 }
 
 const UNREADABLE_TARGET = "A target is written login@host.cluster, or login@host.cluster:port.\n";

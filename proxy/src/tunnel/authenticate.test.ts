@@ -11,6 +11,7 @@ function requestOf(over: Partial<AuthRequest> = {}, certificate: CertificatePart
     user: "cluster:prod",
     remoteAddress: "192.0.2.9",
     remotePort: 1,
+    connection: "c-1",
     method: "publickey",
     proven: true,
     key: {

@@ -4,14 +4,13 @@
  */
 import { refuseTunnel } from "@teleport-access/access";
 import type { TunnelRefusal } from "@teleport-access/access";
-import { fingerprint } from "@teleport-access/sshcert";
-import type { Certificate } from "@teleport-access/sshcert";
 import type { AuthRequest, AuthVerdict } from "@teleport-access/ssh";
 import { isClusterName } from "@teleport-access/wire";
 import type { AuditEvent } from "@teleport-access/wire";
 import type { Clock } from "@teleport-access/daemon";
 import type { AccessStore } from "../acl/store.ts";
 import type { Audit } from "../audit.ts";
+import { certificateFields } from "../certificate-fields.ts";
 import type { TunnelIdentity, TunnelRegistry } from "./registry.ts";
 
 /** Why a connection to the tunnel port is refused. */
@@ -68,19 +67,11 @@ function lineOf(
   return {
     event: "tunnel.auth",
     client: request.remoteAddress,
+    connection: request.connection,
     // A name that no cluster can have is a stranger's text: it has no place in a field that people group by.
     ...(isClusterName(cluster) ? { cluster } : {}),
     ...(request.key?.kind === "certificate"
       ? { certificate: certificateFields(request.key.certificate) }
       : {}),
-  };
-}
-
-/** What audit lines say about a certificate. */
-export function certificateFields(certificate: Certificate): NonNullable<AuditEvent["certificate"]> {
-  return {
-    keyId: certificate.keyId,
-    serial: String(certificate.serial),
-    authority: fingerprint(certificate.caKeyBlob),
   };
 }

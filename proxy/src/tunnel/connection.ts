@@ -188,7 +188,7 @@ class TunnelConnection implements Tunnel {
       outcome: "info",
       cluster: this.identity.cluster,
       client: this.identity.source,
-      session: this.#connection.id,
+      connection: this.#connection.id,
       detail: { agent: this.agent },
       ...(reason === undefined ? {} : { reason }),
     });

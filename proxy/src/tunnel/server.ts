@@ -8,6 +8,7 @@ import type { TunnelAuthDeps } from "./authenticate.ts";
 import { runTunnel } from "./connection.ts";
 import type { TunnelDeps } from "./connection.ts";
 import type { TunnelIdentity } from "./registry.ts";
+import { recordArrived, recordDeparted } from "../ssh/connection-lines.ts";
 import { recordRefusedPeer } from "../ssh/refused-peers.ts";
 import type { RefusedPeerDeps } from "../ssh/refused-peers.ts";
 
@@ -34,6 +35,14 @@ export function createTunnelServer(deps: TunnelServerDeps): SshServer {
     },
     refused: (peer) => {
       recordRefusedPeer("tunnel.auth", peer, deps);
+    },
+    arrived: (peer) => {
+      recordArrived("tunnel", peer, deps.audit);
+    },
+    departed: (peer) => {
+      const { identity } = peer;
+      const owner = identity === undefined ? undefined : { cluster: identity.cluster };
+      recordDeparted("tunnel", peer, owner, deps.audit);
     },
   });
 }

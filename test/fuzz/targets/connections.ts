@@ -282,7 +282,7 @@ const handshake: FuzzTarget = {
   async run(input) {
     const [near, far] = duplexPair();
     near.on("error", () => undefined).resume();
-    (server ??= newServer()).inject(far, "192.0.2.1");
+    (server ??= newServer()).inject(far, { remoteAddress: "192.0.2.1", remotePort: 0 });
     near.write(input);
     await turns(2);
     near.destroy();

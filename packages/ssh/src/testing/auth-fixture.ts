@@ -5,7 +5,8 @@ import { generatePrivateKey, verifyCertificate } from "@teleport-access/sshcert"
 import type { AuthRequest } from "../auth-request.ts";
 import type { AuthVerdict } from "../auth-server.ts";
 import { createSshServer } from "../server.ts";
-import type { RefusedPeer, SshConnection, SshServer, SshServerOptions } from "../server.ts";
+import type { SshConnection, SshServer, SshServerOptions } from "../server.ts";
+import type { RefusedPeer } from "../server-peers.ts";
 import { NOW, testAuthority, testIdentity } from "./certified.ts";
 import type { TestIdentity } from "./certified.ts";
 import { ED25519_CERTIFICATE, rawClient, requestBody } from "./raw-peer.ts";

@@ -59,11 +59,17 @@ export class ForwardContext {
   }
 
   /** Puts something that was allowed into the registry, which judges it again whenever access changes. */
-  open(kind: "forward" | "target", { request, grants }: Allowed, cut: LiveSession["cut"]): OpenSession {
+  open(
+    kind: "forward" | "target",
+    { request, grants }: Allowed,
+    { cut, traffic }: Pick<LiveSession, "cut" | "traffic">,
+  ): OpenSession {
     const { cluster, login } = this.target;
-    const client = this.connection.remoteAddress;
+    const { id: connection, remoteAddress: client } = this.connection;
     const target = addressOf(this.target);
-    return this.deps.sessions.open({ kind, request, grants, target, cluster, login, client, cut });
+    const place = { target, cluster, login, client, connection };
+    const counted = traffic === undefined ? {} : { traffic };
+    return this.deps.sessions.open({ kind, request, grants, ...place, ...counted, cut });
   }
 
   /** Whether the person has as much open as one person may. */
@@ -92,6 +98,7 @@ export class ForwardContext {
       event,
       user: this.connection.identity.user,
       client: this.connection.remoteAddress,
+      connection: this.connection.id,
       ...{ cluster, target: addressOf(this.target), login },
       ...rest,
     });

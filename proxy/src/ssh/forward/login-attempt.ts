@@ -2,20 +2,20 @@
  * One login at a target: a channel through the cluster's tunnel, the key exchange and the host's certificate at
  * once; the authentication when the person's agent may be asked. In the session registry from its beginning.
  */
-import type { AccessRefusal } from "@teleport-access/access";
 import { errorFields } from "@teleport-access/daemon";
 import { connectSsh, SshError, USER_LIMITS } from "@teleport-access/ssh";
 import type { SshChannel, SshClientConnection, SshErrorCode, SshIdentity } from "@teleport-access/ssh";
 import type { Certificate } from "@teleport-access/sshcert";
+import { certificateFields } from "../../certificate-fields.ts";
 import type { OpenSession, OrdinaryEnd } from "../../sessions/registry.ts";
-import { certificateFields } from "../../tunnel/authenticate.ts";
+import { dialAudited } from "../audited-dial.ts";
 import { dialRefusalOf } from "../dial-refusal.ts";
 import { askAgent } from "./agent-login.ts";
 import type { AgentLogin, Signer } from "./agent-login.ts";
 import type { Allowed, ForwardContext } from "./context.ts";
 import { ForwardFailure } from "./refusal.ts";
 import type { ForwardRefusal } from "./refusal.ts";
-import { hostNameOf } from "./target-name.ts";
+import { addressOf, hostNameOf } from "./target-name.ts";
 
 /** What the target may take for each step; what the person's agent takes is not counted. */
 const TARGET_MS = 20_000;
@@ -76,8 +76,10 @@ export class LoginAttempt {
   }
 
   #enter(allowed: Allowed): OpenSession {
-    return this.#context.open("target", allowed, (_reason: AccessRefusal) => {
-      this.end("failed");
+    return this.#context.open("target", allowed, {
+      cut: () => {
+        this.end("failed");
+      },
     });
   }
 
@@ -130,7 +132,15 @@ export class LoginAttempt {
     const { user, source } = connection.identity;
     const sessionId = this.#entries[0]?.id ?? "";
     try {
-      return await tunnel.open({ host, port, user, sessionId, clientAddress: source });
+      return await dialAudited(
+        {
+          tunnel,
+          request: { host, port, user, sessionId, clientAddress: source },
+          form: "forward",
+          line: { user, cluster, target: addressOf(target), connection: connection.id },
+        },
+        deps,
+      );
     } catch (error) {
       throw new ForwardFailure(dialRefusalOf(error), error);
     }

@@ -5,6 +5,7 @@
 import { spliceChannels } from "@teleport-access/ssh";
 import type { IncomingChannel, Splice, SshClientConnection } from "@teleport-access/ssh";
 import { AGENT_CHANNEL } from "./agent-login.ts";
+import type { Traffic } from "../../sessions/registry.ts";
 import type { Allowed, ForwardContext } from "./context.ts";
 import { failureOf } from "./refusal.ts";
 
@@ -28,9 +29,15 @@ export function serveOnwardAgent(
 
 async function carry(channel: IncomingChannel, context: ForwardContext, allowed: Allowed): Promise<void> {
   let splice: Splice | undefined;
-  const entry = context.open("forward", allowed, () => {
-    if (splice === undefined) channel.refuse("prohibited", "access ended");
-    else splice.abort();
+  function traffic(): Traffic {
+    return { bytesIn: splice?.bytesOut() ?? 0, bytesOut: splice?.bytesIn() ?? 0 };
+  }
+  const entry = context.open("forward", allowed, {
+    traffic,
+    cut: () => {
+      if (splice === undefined) channel.refuse("prohibited", "access ended");
+      else splice.abort();
+    },
   });
   try {
     const near = await context.connection.openChannel(AGENT_CHANNEL, Buffer.alloc(0));
@@ -44,7 +51,7 @@ async function carry(channel: IncomingChannel, context: ForwardContext, allowed:
       detail: { request: AGENT_CHANNEL },
     });
     await splice.closed;
-    entry.end("target-closed", { bytesIn: splice.bytesOut(), bytesOut: splice.bytesIn() });
+    entry.end("target-closed", traffic());
   } catch (error) {
     if (entry.live) {
       context.denied("channel.open", failureOf(error).reason, { detail: { request: AGENT_CHANNEL } });

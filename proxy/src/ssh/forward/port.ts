@@ -4,7 +4,7 @@
  */
 import { encodeDirectTcpip, spliceChannels } from "@teleport-access/ssh";
 import type { DirectTcpipRequest, Splice } from "@teleport-access/ssh";
-import type { OpenSession } from "../../sessions/registry.ts";
+import type { OpenSession, Traffic } from "../../sessions/registry.ts";
 import type { Allowed, ForwardContext } from "./context.ts";
 import { failureOf, sentenceOf } from "./refusal.ts";
 import type { ForwardRefusal } from "./refusal.ts";
@@ -32,9 +32,15 @@ interface Carrying {
 
 async function carry(channel: DirectTcpipRequest, { context, link, allowed }: Carrying): Promise<void> {
   let splice: Splice | undefined;
-  const entry = context.open("forward", allowed, () => {
-    if (splice === undefined) channel.refuse("prohibited", "access ended");
-    else splice.abort();
+  function traffic(): Traffic {
+    return { bytesIn: splice?.bytesIn() ?? 0, bytesOut: splice?.bytesOut() ?? 0 };
+  }
+  const entry = context.open("forward", allowed, {
+    traffic,
+    cut: () => {
+      if (splice === undefined) channel.refuse("prohibited", "access ended");
+      else splice.abort();
+    },
   });
   try {
     const target = await link.connect();
@@ -46,8 +52,7 @@ async function carry(channel: DirectTcpipRequest, { context, link, allowed }: Ca
     splice = spliceChannels(channel.accept(), far);
     context.allowed("channel.open", allowed.grants, { session: entry.id, detail: DETAIL });
     await splice.closed;
-    const traffic = { bytesIn: splice.bytesIn(), bytesOut: splice.bytesOut() };
-    entry.end(splice.endedBy() === "second" ? "target-closed" : "client-closed", traffic);
+    entry.end(splice.endedBy() === "second" ? "target-closed" : "client-closed", traffic());
   } catch (error) {
     if (entry.live) refuse(channel, context, failureOf(error).reason, entry);
     entry.end("failed");

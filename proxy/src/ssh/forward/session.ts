@@ -12,7 +12,7 @@ import type {
   SshSession,
 } from "@teleport-access/ssh";
 import type { AuditEvent } from "@teleport-access/wire";
-import type { OpenSession } from "../../sessions/registry.ts";
+import type { OpenSession, Traffic } from "../../sessions/registry.ts";
 import type { Allowed, ForwardContext } from "./context.ts";
 import { isAcceptedVariable } from "./environment.ts";
 import { needsOf, startAllowedBy } from "./needs.ts";
@@ -124,10 +124,13 @@ class ForwardSession {
   async #carry(begun: Begun, allowed: Allowed): Promise<void> {
     const { context, link } = this.#deps;
     // In the registry before anybody is asked: access may end while the target is logged in to.
-    const entry = context.open("forward", allowed, (reason) => {
-      const line = this.#lineOf(reason);
-      if (this.#relay === undefined) this.#leave(line, begun);
-      else this.#relay.cut(line);
+    const entry = context.open("forward", allowed, {
+      traffic: () => this.#traffic(),
+      cut: (reason) => {
+        const line = this.#lineOf(reason);
+        if (this.#relay === undefined) this.#leave(line, begun);
+        else this.#relay.cut(line);
+      },
     });
     try {
       const target = await link.connect();
@@ -164,10 +167,11 @@ class ForwardSession {
     this.#relay = relay;
     context.allowed("channel.open", allowed.grants, { session: entry.id, detail: detailOf(start, plan) });
     await relay.closed;
-    entry.end(relay.endedBy() === "second" ? "target-closed" : "client-closed", {
-      bytesIn: relay.bytesIn(),
-      bytesOut: relay.bytesOut(),
-    });
+    entry.end(relay.endedBy() === "second" ? "target-closed" : "client-closed", this.#traffic());
+  }
+
+  #traffic(): Traffic {
+    return { bytesIn: this.#relay?.bytesIn() ?? 0, bytesOut: this.#relay?.bytesOut() ?? 0 };
   }
 
   #refuse(reason: ForwardRefusal, begun: Begun, session?: string): void {
