@@ -20,7 +20,7 @@ export interface Meddling {
 export function meddle(server: SshServer, { toClient, toServer }: Meddling): Duplex {
   const [client, nearMiddle] = duplexPair();
   const [farMiddle, far] = duplexPair();
-  server.inject(far, "192.0.2.1");
+  server.inject(far, { remoteAddress: "192.0.2.1", remotePort: 0 });
   carry(farMiddle, nearMiddle, toClient);
   carry(nearMiddle, farMiddle, toServer);
   return client;

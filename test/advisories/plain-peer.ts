@@ -61,7 +61,7 @@ export interface PlainPeer {
 /** Connects one to a server in memory and says who it is. */
 export function plainPeer(server: SshServer, ident = "SSH-2.0-test\r\n"): PlainPeer {
   const [near, far] = duplexPair();
-  server.inject(far, "192.0.2.1");
+  server.inject(far, { remoteAddress: "192.0.2.1", remotePort: 0 });
   const packets: Buffer[] = [];
   let received: Buffer = Buffer.alloc(0);
   const ended = new Promise<void>((resolve) => {
