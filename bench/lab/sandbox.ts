@@ -9,7 +9,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { removeCpuGroups } from "../measure/cpu.ts";
+import { removeCpuGroups, RUN_VARIABLE } from "../measure/cpu.ts";
 
 /** The account on the target. /bin/dash and an empty home: rc files would be most of a login's time. */
 export const LOGIN = "bench";
@@ -17,12 +17,11 @@ const LOGIN_UID = 40_404;
 /** OpenSSH's privilege separation needs one to become. */
 const SSHD_UID = 40_405;
 
-const MARK = "TELEPORT_BENCH_SANDBOX";
 const PROGRAMS = ["unshare", "mount", "ip"];
 
 /** Whether this process is the one inside. */
 export function insideSandbox(): boolean {
-  return process.env[MARK] !== undefined;
+  return process.env[RUN_VARIABLE] !== undefined;
 }
 
 /** Why there can be no sandbox here; undefined when there can. */
@@ -39,7 +38,7 @@ export async function enterSandbox(): Promise<number> {
   const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const child = spawn("unshare", [...namespaces, ...self], {
     stdio: "inherit",
-    env: { ...process.env, [MARK]: "1" },
+    env: { ...process.env, [RUN_VARIABLE]: String(process.pid) },
   });
   // unshare itself heeds no polite signal; when it is killed, the kernel kills everything inside.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

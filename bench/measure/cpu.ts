@@ -5,7 +5,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** One part. */
@@ -23,6 +23,8 @@ export interface CpuGroup {
 
 const ROOT = "/sys/fs/cgroup/cpuacct";
 const PREFIX = "teleport-bench-";
+/** Set to the process that started the run: numbers of processes inside a sandbox repeat in each. */
+export const RUN_VARIABLE = "TELEPORT_BENCH_RUN";
 
 /** Whether a cgroup can be made here. */
 function cgroupsUsable(): boolean {
@@ -55,13 +57,20 @@ export function createCpuGroup(name: string): CpuGroup {
 /** The processes of a sandbox that was killed are gone within moments. */
 const GOING_MS = 2_000;
 
-/** Removes the groups of this and of killed runs; those with processes in them stay. */
+/** Removes the groups of the run that this process started, and of runs that were killed; another's may be in use though empty. */
 export async function removeCpuGroups(): Promise<void> {
   const end = performance.now() + GOING_MS;
-  while (globSync(join(ROOT, `${PREFIX}*`)).filter((folder) => !removed(folder)).length > 0) {
+  while (abandonedGroups().filter((folder) => !removed(folder)).length > 0) {
     if (performance.now() > end) return;
     await sleep(50);
   }
+}
+
+function abandonedGroups(): string[] {
+  return globSync(join(ROOT, `${PREFIX}*`)).filter((folder) => {
+    const run = /^\d+/.exec(basename(folder).slice(PREFIX.length))?.[0];
+    return run === undefined || run === String(process.pid) || !existsSync(`/proc/${run}`);
+  });
 }
 
 function removed(folder: string): boolean {
@@ -80,8 +89,7 @@ class Cgroup implements CpuGroup {
 
   constructor(name: string, serial: number) {
     this.name = name;
-    // Process numbers repeat between sandboxes; the time does not.
-    this.#folder = join(ROOT, `${PREFIX}${Date.now().toString(36)}-${serial}-${name}`);
+    this.#folder = join(ROOT, `${PREFIX}${process.env[RUN_VARIABLE] ?? "0"}-${serial}-${name}`);
     mkdirSync(this.#folder);
   }
 

@@ -100,8 +100,11 @@ function refuseOptions(certificate: Certificate, known: readonly string[]): Cert
  * purpose, time or person is remembered.
  */
 const signed = new Set<string>();
-/** About 100 KiB; enough for a burst of log-ins. */
-const MAX_REMEMBERED = 1024;
+/**
+ * At most 2 MiB. Whenever access changes, every live tunnel and session is judged anew: were the memo
+ * smaller than their number, each round would verify all of them again, a second for 10,000 tunnels.
+ */
+const MAX_REMEMBERED = 16_384;
 
 function signedBy(authority: SshPublicKey, certificate: Certificate): boolean {
   // Every part carries its own length, so no two triples hash the same bytes.
