@@ -9,6 +9,7 @@ import { SshReader, SshWriter } from "@teleport-access/sshcert";
 
 import { Channel } from "./channel.ts";
 import type { ChannelHost, RemoteChannel } from "./channel.ts";
+import type { ChannelRequest, OpenHandler } from "./channel-request.ts";
 import { ChannelRefusedError, OPEN_REFUSAL, SshError } from "./errors.ts";
 import type { OpenRefusal } from "./errors.ts";
 import {
@@ -24,18 +25,6 @@ import { MSG } from "./messages.ts";
 import { Openings } from "./openings.ts";
 import { RoundTrip } from "./round-trip.ts";
 import type { Transport } from "./transport.ts";
-
-/** A channel the peer wants to open. Exactly one of `accept` and `refuse` counts, the first. */
-export interface ChannelRequest {
-  readonly type: string;
-  /** The type-specific bytes of CHANNEL_OPEN. */
-  readonly payload: Buffer;
-  /** Opens it. After the connection died the channel is closed already. @throws SshError when answered before. */
-  accept(): Channel;
-  refuse(reason: OpenRefusal, message: string): void;
-}
-
-export type OpenHandler = (request: ChannelRequest) => void;
 
 /** Requests without meaning for us; OpenSSH sends them as keep-alive and expects a FAILURE. */
 const NO_MORE_SESSIONS = "no-more-sessions@openssh.com";

@@ -8,7 +8,8 @@ import { randomBytes } from "node:crypto";
 
 import { ChannelStream } from "./channel-stream.ts";
 import type { SshChannel } from "./channel-stream.ts";
-import type { ChannelRequest, ConnectionLayer } from "./connection-layer.ts";
+import type { ChannelRequest } from "./channel-request.ts";
+import type { ConnectionLayer } from "./connection-layer.ts";
 import type { OpenRefusal, SshError } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 
