@@ -326,4 +326,10 @@ export const MUTANTS: readonly Mutant[] = [
     replace:
       "const algorithm = signatureAlgorithmsFor(key.type).find((a) => a === name) ?? signatureAlgorithmsFor(key.type)[0];",
   },
+  {
+    advisory: "ghsa-4w53-6jvp-gg52",
+    file: "proxy/src/introductions.ts",
+    find: "if (!rangesContain(ranges, own.remoteAddress)) return { known: true, ...own };",
+    replace: "",
+  },
 ];
