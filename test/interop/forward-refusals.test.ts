@@ -215,6 +215,15 @@ for (const openSsh of installed) {
       const target = "web-1.prod";
       await forward.world.audited({ event: "session.end", outcome: "denied", reason: "no-grant", target });
     });
+    it("a login that is taken away while others stay, with everything at the target", async () => {
+      const held = forward.hold(["cat"]);
+      held.child.stdin?.write("here\n");
+      await held.waitFor(/here/, 10_000);
+      forward.grant({ logins: ["somebody-else"] });
+      await held.exited;
+      assert.match(held.stderr(), /teleport-access: access ended/);
+      await forward.world.audited({ event: "session.end", outcome: "denied", reason: "login-not-granted" });
+    });
     it("exactly what a narrower grant no longer covers, at once", async () => {
       const port = await freePort();
       const held = forward.hold(["cat"], { args: ["-L", `${port}:127.0.0.1:${forward.world.sshd.port}`] });
@@ -228,7 +237,7 @@ for (const openSsh of installed) {
       await held.waitFor(/and after/, 10_000);
       forward.grant({ permissions: without("PortForwarding", "Exec") });
       await held.exited;
-      assert.match(held.stderr(), /teleport-access: access denied/);
+      assert.match(held.stderr(), /teleport-access: access ended/);
       const ends = forward.world.audit.filter(
         ({ event, outcome }) => event === "session.end" && outcome === "denied",
       );

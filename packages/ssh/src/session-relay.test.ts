@@ -61,7 +61,7 @@ async function relayed(
       ...(options.pty === undefined ? {} : { pty: options.pty }),
     };
     relay = relaySession(near, new ChannelStream(farPair.near.channel), {
-      ...{ plan, lost: "lost\n", startAnswered: reply, ptyAnswered: () => undefined },
+      ...{ plan, lost: () => "lost\n", startAnswered: reply, ptyAnswered: () => undefined },
     });
   });
   const peer = {

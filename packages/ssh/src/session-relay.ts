@@ -35,7 +35,7 @@ export interface SessionRelay extends Splice {
 export interface SessionRelayOptions {
   readonly plan: SessionPlan;
   /** The last word when the far side's connection is gone. */
-  readonly lost: string;
+  readonly lost: () => string;
   /** What the far side answers; false, too, when it closes without an answer. */
   readonly ptyAnswered: (accepted: boolean) => void;
   readonly startAnswered: (accepted: boolean) => void;
@@ -82,7 +82,7 @@ export function relaySession(near: SshSession, far: SshChannel, options: Session
     ...{ outward: outbound, inward: inbound, session: "far" },
     carries: (extended) => extended === STDERR,
     ...endOf("second", ends, () => {
-      cut(options.lost);
+      cut(options.lost());
     }),
   });
   return { bytesIn: () => inbound.bytes, bytesOut: () => outbound.bytes, ...statusOf(ends), abort, cut };

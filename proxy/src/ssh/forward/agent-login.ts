@@ -17,26 +17,39 @@ export const AGENT_CHANNEL = "auth-agent@openssh.com";
 /** A certificate and the agent that signs for it. */
 export type Signer = Extract<SshIdentity, { sign: unknown }>;
 
-/** Who to log in as, and when to let the agent go. */
-export interface AgentLogin {
-  readonly identity: Signer;
-  /** Lets the agent go. */
+/** An agent that is being asked. */
+export interface AskedAgent {
+  /** Who to log in as. Rejects with ForwardFailure. */
+  readonly signer: Promise<Signer>;
+  /** Lets the agent go, whatever it is doing. */
   close(): void;
 }
 
-/** Finds the certificate to log in with. Rejects with ForwardFailure. */
-export async function askAgent({ connection, deps }: ForwardContext): Promise<AgentLogin> {
-  const agent = await openAgent(connection);
+/** Asks for the certificate to log in with; it signs once. */
+export function askAgent(context: ForwardContext): AskedAgent {
+  const opened = openAgent(context.connection);
+  const signer = opened.then((agent) => findSigner(agent, context));
+  // Whoever waits for it hears of it; nobody may.
+  signer.catch(() => undefined);
+  return {
+    signer,
+    close: () => {
+      opened.then(
+        (agent) => {
+          agent.close();
+        },
+        () => undefined,
+      );
+    },
+  };
+}
+
+async function findSigner(agent: AgentClient, { connection, deps }: ForwardContext): Promise<Signer> {
   try {
     const held = await agent.certificates();
     const certificate = pickCertificate(held, connection.identity, deps.store.world(deps.clock.now()));
     if (certificate === undefined) throw new ForwardFailure("agent-without-certificate");
-    return {
-      identity: { certificate, sign: (data, algorithm) => signOnce(agent, certificate, data, algorithm) },
-      close: () => {
-        agent.close();
-      },
-    };
+    return { certificate, sign: (data, algorithm) => signOnce(agent, certificate, data, algorithm) };
   } catch (error) {
     agent.close();
     throw error instanceof ForwardFailure ? error : new ForwardFailure("agent-failed", error);

@@ -2,6 +2,7 @@
  * One login at a target: a channel through the cluster's tunnel, the key exchange and the host's certificate at
  * once; the authentication when the person's agent may be asked. In the session registry from its beginning.
  */
+import type { AccessRefusal } from "@teleport-access/access";
 import { errorFields } from "@teleport-access/daemon";
 import { connectSsh, SshError, USER_LIMITS } from "@teleport-access/ssh";
 import type { SshChannel, SshClientConnection, SshErrorCode, SshIdentity } from "@teleport-access/ssh";
@@ -11,7 +12,7 @@ import type { OpenSession, OrdinaryEnd } from "../../sessions/registry.ts";
 import { dialAudited } from "../audited-dial.ts";
 import { dialRefusalOf } from "../dial-refusal.ts";
 import { askAgent } from "./agent-login.ts";
-import type { AgentLogin, Signer } from "./agent-login.ts";
+import type { AskedAgent, Signer } from "./agent-login.ts";
 import type { Allowed, ForwardContext } from "./context.ts";
 import { ForwardFailure } from "./refusal.ts";
 import type { ForwardRefusal } from "./refusal.ts";
@@ -28,7 +29,8 @@ export class LoginAttempt {
   readonly #entries: OpenSession[];
   readonly #startedAt: number;
   readonly #agentAllowed = Promise.withResolvers<undefined>();
-  #login: Promise<AgentLogin> | undefined;
+  #agent: AskedAgent | undefined;
+  #cutReason: AccessRefusal | undefined;
   #transport: SshChannel | undefined;
   #target: SshClientConnection | undefined;
   #signFailure: unknown;
@@ -56,20 +58,25 @@ export class LoginAttempt {
 
   /** Whether something waits for it. */
   get wanted(): boolean {
-    return this.#login !== undefined;
+    return this.#agent !== undefined;
+  }
+
+  /** Why what is open in it ended, once it did. */
+  get endReason(): ForwardRefusal {
+    return this.#cutReason ?? "target-lost";
   }
 
   /** Asks the person's agent, once; not for a login that cannot be any more. */
   askAgent(): void {
-    if (this.#login !== undefined || this.#over) return;
-    this.#login = askAgent(this.#context);
-    this.#login.catch(() => undefined);
+    if (this.#agent !== undefined || this.#over) return;
+    this.#agent = askAgent(this.#context);
     this.#agentAllowed.resolve(undefined);
   }
 
   /** Ends it, and everything in it, at once. */
   end(reason: OrdinaryEnd): void {
     this.#over = true;
+    this.#agent?.close();
     for (const entry of this.#entries) entry.end(reason);
     this.#target?.destroy();
     this.#transport?.destroy();
@@ -77,7 +84,8 @@ export class LoginAttempt {
 
   #enter(allowed: Allowed): OpenSession {
     return this.#context.open("target", allowed, {
-      cut: () => {
+      cut: (reason) => {
+        this.#cutReason = reason;
         this.end("failed");
       },
     });
@@ -93,15 +101,7 @@ export class LoginAttempt {
     } catch (error) {
       throw this.#failed(error);
     } finally {
-      void this.#letAgentGo();
-    }
-  }
-
-  async #letAgentGo(): Promise<void> {
-    try {
-      (await this.#login)?.close();
-    } catch {
-      // It was let go when it failed.
+      this.#agent?.close();
     }
   }
 
@@ -148,16 +148,15 @@ export class LoginAttempt {
 
   async #identities(): Promise<readonly SshIdentity[]> {
     await this.#agentAllowed.promise;
-    const login = await this.#login;
-    if (login === undefined) throw new ForwardFailure("agent-not-forwarded");
-    const { identity } = login;
-    return [{ ...identity, sign: (data, algorithm) => this.#sign(identity, [data, algorithm]) }];
+    const signer = await this.#agent?.signer;
+    if (signer === undefined) throw new ForwardFailure("agent-not-forwarded");
+    return [{ ...signer, sign: (data, algorithm) => this.#sign(signer, [data, algorithm]) }];
   }
 
   /** What an agent does wrong must not look like the target's refusal. */
-  async #sign(identity: Signer, question: Parameters<Signer["sign"]>): Promise<Buffer> {
+  async #sign(signer: Signer, question: Parameters<Signer["sign"]>): Promise<Buffer> {
     try {
-      return await identity.sign(...question);
+      return await signer.sign(...question);
     } catch (error) {
       this.#signFailure = error;
       throw error;
@@ -165,8 +164,8 @@ export class LoginAttempt {
   }
 
   async #loggedIn(target: SshClientConnection): Promise<void> {
-    const login = await this.#login;
-    const used = login?.identity.certificate ?? this.#context.connection.identity.certificate;
+    const signer = await this.#agent?.signer;
+    const used = signer?.certificate ?? this.#context.connection.identity.certificate;
     this.#judgeToo(used);
     this.#context.allowed("target.login", this.#allowed.grants, {
       ...this.#line(),

@@ -30,10 +30,9 @@ function needsOfCommand(command: string): Needs {
     : { permission: "Exec" };
 }
 
-/** A certificate with a forced command is good for nothing else, whatever was asked for. */
-export function startAllowedBy(certificate: Certificate, asked: SessionStart): SessionStart {
+/** A certificate with a forced command is good for nothing else, whatever was asked for; with one that cannot be read, for nothing. */
+export function startAllowedBy(certificate: Certificate, asked: SessionStart): SessionStart | undefined {
   const forced = forcedCommandOf(certificate);
-  // "unreadable" was refused at authentication; if it got here, nothing may run.
-  if (forced === "unreadable") throw new Error("a forced command that cannot be read");
+  if (forced === "unreadable") return undefined;
   return forced === undefined ? asked : { kind: "exec", command: forced.command };
 }

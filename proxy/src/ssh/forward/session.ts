@@ -105,9 +105,18 @@ class ForwardSession {
     return lineOf(sentenceOf(reason, this.#deps.context.target, wanted), this.#pty !== undefined);
   }
 
+  /** What was had and is taken away was not denied. */
+  #lineAtEnd(reason: ForwardRefusal): string {
+    return this.#lineOf(reason).replace("access denied", "access ended");
+  }
+
   async #start(asked: SessionStart, reply: Reply): Promise<void> {
     const { context, link } = this.#deps;
     const start = startAllowedBy(context.connection.identity.certificate, asked);
+    if (start === undefined) {
+      this.#refuse("certificate-unknown-critical-option", { start: asked, reply, needs: needsOf(asked) });
+      return;
+    }
     const begun = { start, reply, needs: needsOf(start) };
     const decision = context.decide({ ...begun.needs, terminal: this.#pty !== undefined });
     if (!decision.allowed) {
@@ -127,7 +136,7 @@ class ForwardSession {
     const entry = context.open("forward", allowed, {
       traffic: () => this.#traffic(),
       cut: (reason) => {
-        const line = this.#lineOf(reason);
+        const line = this.#lineAtEnd(reason);
         if (this.#relay === undefined) this.#leave(line, begun);
         else this.#relay.cut(line);
       },
@@ -158,7 +167,7 @@ class ForwardSession {
     };
     const relay = relaySession(this.#session, far, {
       plan,
-      lost: this.#lineOf("target-lost"),
+      lost: () => this.#lineAtEnd(link.endReason),
       ptyAnswered: (accepted) => {
         if (!accepted) this.#refuseRequest("target-without-terminal", "pty-req");
       },

@@ -8,6 +8,7 @@ import type { ForwardContext } from "./context.ts";
 import { LoginAttempt } from "./login-attempt.ts";
 import { serveOnwardAgent } from "./onward-agent.ts";
 import { ForwardFailure } from "./refusal.ts";
+import type { ForwardRefusal } from "./refusal.ts";
 
 /** A client opens its session at once; one that does not (`ssh -N`) must not keep an unused connection at a target. */
 const PREPARED_MS = 10_000;
@@ -38,6 +39,11 @@ export class TargetLink {
   /** Whether a session can count on being logged in: it is, or an agent was forwarded that can do it. */
   get usable(): boolean {
     return this.#agentOffered || this.#attempt?.up === true;
+  }
+
+  /** Why what is open at the target ended, once it did. */
+  get endReason(): ForwardRefusal {
+    return this.#attempt?.endReason ?? "target-lost";
   }
 
   /** Dials, so that the target's key exchange is over when a session needs it. Nothing where nothing is granted. */
