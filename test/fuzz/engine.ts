@@ -19,7 +19,10 @@ export interface FuzzTarget {
   readonly name: string;
   /** Inputs as they should be; they are kept in the folder of seeds as well. */
   seeds(): readonly Buffer[];
-  /** Returns how many executions it was, for targets that take several inputs in one. @default 1 */
+  /**
+   * Returns how many executions it was, for targets that take several inputs in one. `random` follows from
+   * the input alone, so that a kept input shows the same again. @default 1
+   */
   run(input: Buffer, random: Random): number | undefined | Promise<number | undefined>;
 }
 
@@ -73,7 +76,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
   let executions = 0;
   while (executions < options.executions && performance.now() - from < options.seconds * 1000) {
     const input = left.shift() ?? mutate(corpus, random);
-    const done = await execute(target, input, random);
+    const done = await execute(target, input);
     if (typeof done !== "number")
       return { executions, seconds: (performance.now() - from) / 1000, finding: done };
     executions += done;
@@ -81,13 +84,19 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
   return { executions, seconds: (performance.now() - from) / 1000 };
 }
 
-async function execute(target: FuzzTarget, input: Buffer, random: Random): Promise<number | Finding> {
-  const first = await attempt(target, input, random);
+let running: { readonly target: FuzzTarget; readonly input: Buffer } | undefined;
+
+/** For an exception that nobody caught: keeps the input that is being run, and returns its file. */
+export function keepRunning(): string | undefined {
+  return running === undefined ? undefined : keepSeed(running.target, running.input, "finding");
+}
+
+async function execute(target: FuzzTarget, input: Buffer): Promise<number | Finding> {
+  running = { target, input };
+  const first = await attempt(target, input);
   if (first.why === undefined) return first.executions;
   // A garbage collection or a compilation may fall into one run, not into three.
-  const again = first.slow
-    ? [await attempt(target, input, random), await attempt(target, input, random)]
-    : [];
+  const again = first.slow ? [await attempt(target, input), await attempt(target, input)] : [];
   if (again.some(({ why }) => why === undefined)) return first.executions;
   return { why: first.why, input, file: keepSeed(target, input, "finding") };
 }
@@ -98,7 +107,8 @@ interface Attempt {
   readonly slow?: boolean;
 }
 
-async function attempt(target: FuzzTarget, input: Buffer, random: Random): Promise<Attempt> {
+async function attempt(target: FuzzTarget, input: Buffer): Promise<Attempt> {
+  const random = new Random(createHash("sha256").update(input).digest().readUInt32BE(0));
   const before = process.threadCpuUsage();
   try {
     const executions = (await target.run(input, random)) ?? 1;

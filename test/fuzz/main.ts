@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 
 import { startSsh2 } from "@teleport-access/ssh";
 
-import { fuzz, keepSeed, keptSeeds } from "./engine.ts";
+import { fuzz, keepRunning, keepSeed, keptSeeds } from "./engine.ts";
 import { seedOfRun } from "./random.ts";
 import { TARGETS } from "./targets.ts";
 
@@ -34,6 +34,13 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
+
+// What leaves every handler would end a program of ours: the worst there is to find.
+process.on("uncaughtException", (error) => {
+  console.error(`fuzz: nobody caught ${error.stack ?? error.message}`);
+  console.error(`fuzz: the input is in ${keepRunning() ?? "no file: nothing was running"}`);
+  process.exit(1);
+});
 
 await startSsh2();
 for (const target of TARGETS.filter(({ name }) => chosen.includes(name))) {
