@@ -118,6 +118,18 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "const e = reader.mpint();",
   },
   {
+    advisory: "cve-2026-39831",
+    file: `${SSHCERT}/signature.ts`,
+    find: 'if ((flags & USER_PRESENT) === 0) return { good: false, reason: "not-touched" };',
+    replace: "",
+  },
+  {
+    advisory: "cve-2026-39831",
+    file: `${SSH}/auth-request.ts`,
+    find: "if (verdict.good && asksForVerification(key) && verdict.securityKey?.userVerified !== true)",
+    replace: 'if (verdict.good && asksForVerification(key) && key.algorithm === "")',
+  },
+  {
     advisory: "cve-2026-39832",
     file: `${SSH}/agent.ts`,
     find: 'if (reader.u8() !== answer) throw new SshError("SSH_AGENT", "the agent refused");',
