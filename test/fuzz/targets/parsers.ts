@@ -29,6 +29,7 @@ import {
   parseAgentMessage,
   parseKeyHelperClientMessage,
   parseKeyHelperServerMessage,
+  parseProxyHeader,
   parseProxyMessage,
   WireError,
 } from "@teleport-access/wire";
@@ -215,6 +216,32 @@ const messages: FuzzTarget = {
   },
 };
 
+const BINARY = "0d0a0d0a000d0a515549540a";
+
+/** Never throws, and says the same of a header however much of what follows has come. */
+const proxyHeader: FuzzTarget = {
+  name: "proxy-header",
+  seeds: () => [
+    Buffer.from("PROXY TCP4 192.0.2.1 198.51.100.1 8080 3023\r\nSSH-2.0-x\r\n"),
+    Buffer.from("PROXY TCP6 2001:db8::1 ::ffff:192.0.2.1 8080 3023\r\n"),
+    Buffer.from("PROXY UNKNOWN what ever\r\n"),
+    Buffer.from(`${BINARY}2111000cc0000201c63364011f900bcf5353482d`, "hex"),
+    Buffer.from(`${BINARY}21210024${"20010db8".repeat(8)}1f900bcf`, "hex"),
+    Buffer.from(`${BINARY}20000000`, "hex"),
+  ],
+  run(input, random) {
+    const whole = parseProxyHeader(input);
+    const part = parseProxyHeader(input.subarray(0, random.int(input.length + 1)));
+    if (whole.state === "complete") {
+      assert.ok(whole.length <= input.length);
+      assert.deepEqual(parseProxyHeader(input.subarray(0, whole.length)), whole);
+      assert.notEqual(part.state, "refused", "what was good becomes so by growing");
+    }
+    if (part.state !== "incomplete") assert.deepEqual(whole, part, "once said, it stays so");
+    return undefined;
+  },
+};
+
 function readBack(line: Buffer): unknown {
   return JSON.parse(line.toString());
 }
@@ -226,4 +253,5 @@ export const PARSERS: readonly FuzzTarget[] = [
   authRequest,
   transportRequest,
   messages,
+  proxyHeader,
 ];
