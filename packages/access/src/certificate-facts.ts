@@ -18,10 +18,8 @@ export const EXTENSION_OF_PERMISSION: Readonly<Partial<Record<Permission, string
   Shell: "permit-pty",
   AgentForwarding: "permit-agent-forwarding",
   PortForwarding: "permit-port-forwarding",
+  X11Forwarding: "permit-X11-forwarding",
 };
-
-/** What sshd would let a certificate do that no grant can permit. */
-const NEVER_GRANTED = "permit-X11-forwarding";
 
 /** Slack over the longest lifetime, for `validAfter` lying a little in the past. */
 const LIFETIME_SLACK_SECONDS = 300;
@@ -99,9 +97,8 @@ export function loginSessionOf(certificate: Certificate): string | undefined {
   }
 }
 
-/** The permissions that a target's sshd would read from the certificate; "ungrantable" when it carries more than grants can say. */
-export function permissionsInside(certificate: Certificate): readonly Permission[] | "ungrantable" {
-  if (certificate.extensions.has(NEVER_GRANTED)) return "ungrantable";
+/** The permissions that a target's sshd would read from the certificate. */
+export function permissionsInside(certificate: Certificate): readonly Permission[] {
   const pairs = Object.entries(EXTENSION_OF_PERMISSION) as [Permission, string][];
   return pairs.filter(([, extension]) => certificate.extensions.has(extension)).map(([p]) => p);
 }

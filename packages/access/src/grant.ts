@@ -4,12 +4,19 @@
  */
 
 /** Everything a grant can permit, in the order of the UserAccess CRD. */
-export const PERMISSIONS = ["Shell", "Exec", "FileTransfer", "AgentForwarding", "PortForwarding"] as const;
+export const PERMISSIONS = [
+  "Shell",
+  "Exec",
+  "FileTransfer",
+  "AgentForwarding",
+  "PortForwarding",
+  "X11Forwarding",
+] as const;
 
 /** One thing a person may do once they are at a target. */
 export type Permission = (typeof PERMISSIONS)[number];
 
-/** What `spec.permissions` is when it is absent: all but PortForwarding. */
+/** What `spec.permissions` is when it is absent: all but PortForwarding and X11Forwarding. */
 export const DEFAULT_PERMISSIONS: readonly Permission[] = [
   "Shell",
   "Exec",

@@ -39,7 +39,13 @@ const grants: fc.Arbitrary<Grant[]> = fc
   .map((list) => list.map((parts, i) => makeGrant({ ...parts, uid: `u-${i}`, name: `g-${i}` })));
 
 const PRINCIPALS = ["root@prod", "deploy@prod", "root@web-1.prod", "dba@web-2.prod", "deploy@dev", "root"];
-const EXTENSIONS = ["permit-pty", "permit-agent-forwarding", "permit-port-forwarding", "permit-user-rc"];
+const EXTENSIONS = [
+  "permit-X11-forwarding",
+  "permit-pty",
+  "permit-agent-forwarding",
+  "permit-port-forwarding",
+  "permit-user-rc",
+];
 
 const certificates: fc.Arbitrary<Certificate> = fc
   .record({

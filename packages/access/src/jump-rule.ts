@@ -43,9 +43,7 @@ export function coverJump(
 ): Decision<{ readonly grants: readonly Grant[] }> {
   const logins = honouredLogins(certificate.principals, target);
   if (logins.length === 0) return { allowed: false, reason: "login-not-granted" };
-  const carried = permissionsInside(certificate);
-  if (carried === "ungrantable") return { allowed: false, reason: "jump-exceeds-grant" };
-  const needed = [...INVISIBLE, ...carried];
+  const needed = [...INVISIBLE, ...permissionsInside(certificate)];
   const covered = logins.every((login) => needed.every((p) => isGranted(covering, login, p)));
   if (!covered) return { allowed: false, reason: "jump-exceeds-grant" };
   return { allowed: true, grants: covering.filter((g) => g.logins.some((l) => logins.includes(l))) };

@@ -242,7 +242,7 @@ export const REFUSED: readonly Row[] = [
         extensions: new Map([...GOOD.extensions, ["permit-X11-forwarding", Buffer.of()]]),
       }),
     }),
-    why: "no grant can permit X11",
+    why: "the target would forward X11 for this certificate",
   },
   {
     want: "jump-exceeds-grant",

@@ -33,11 +33,14 @@ export interface UserAccessSpec {
   /** Which targets of the clusters. Left out: all. */
   readonly targets?: readonly UserAccessSpecTarget[];
   /**
-   * What may be done there. PortForwarding is not given unless listed; an empty list grants nothing. A
-   * grant that leaves out Shell, Exec or FileTransfer can only be used in the forward form of ssh.
-   * Default: Shell, Exec, FileTransfer, AgentForwarding.
+   * What may be done there. PortForwarding and X11Forwarding are not given unless listed; an empty list
+   * grants nothing. X11Forwarding is for the jump form of ssh only. A grant that leaves out Shell, Exec
+   * or FileTransfer can only be used in the forward form of ssh. Default: Shell, Exec, FileTransfer,
+   * AgentForwarding.
    */
-  readonly permissions: readonly ("Shell" | "Exec" | "FileTransfer" | "AgentForwarding" | "PortForwarding")[];
+  readonly permissions: readonly (
+    "Shell" | "Exec" | "FileTransfer" | "AgentForwarding" | "PortForwarding" | "X11Forwarding"
+  )[];
   /** Upper bound of the lifetime of certificates that carry this grant, when lower than the proxy's. */
   readonly maxCertificateTTL?: string;
   /**

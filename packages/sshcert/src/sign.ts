@@ -65,7 +65,7 @@ export interface CertificateRequest {
 const PRINCIPAL = /^(?![-])[\x21-\x7e]{1,512}$/;
 const PATTERN_CHARACTERS = /[,*?!"'\\]/;
 const KEY_ID = /^[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?$/;
-const OPTION_NAME = /^[a-z0-9@._-]{1,256}$/;
+const OPTION_NAME = /^[A-Za-z0-9@._-]{1,256}$/;
 const OPTION_VALUE = /^[\x20-\x7e]{0,8192}$/;
 
 /** Signs a certificate and returns it parsed. @throws IssueError when the request breaks a rule. */

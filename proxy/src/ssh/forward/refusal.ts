@@ -63,6 +63,7 @@ const ACTS: Readonly<Record<Asked, string>> = {
   FileTransfer: "a file transfer",
   AgentForwarding: "agent forwarding",
   PortForwarding: "port forwarding",
+  X11Forwarding: "X11 forwarding",
 };
 
 /** Reasons that are neither access decisions nor trouble on the way to the target. */
