@@ -13,10 +13,11 @@ $(DEPS): package-lock.json package.json $(wildcard packages/*/package.json */pac
 	@hack/install-dependencies.sh
 	@touch $@
 
-# What the tests run besides our own: stock OpenSSH. Looked for once, so that check works offline.
+# What the tests run besides our own: OpenSSH and other clients. Looked for once, so that check works offline.
 PROGRAMS := node_modules/.test-programs
+CLIENTS := $(addprefix test/interop/matrix/,requirements.txt $(addprefix go-client/,main.go go.mod go.sum))
 
-$(PROGRAMS): $(DEPS) hack/test-programs.ts
+$(PROGRAMS): $(DEPS) hack/test-programs.ts hack/matrix-clients.ts $(CLIENTS)
 	@node hack/test-programs.ts
 	@touch $@
 
@@ -76,6 +77,10 @@ chaos: $(PROGRAMS) ## real programs struck by kill -9, SIGSTOP, resets and silen
 fuzz: $(PROGRAMS) ## a million executions of each fuzz target, 5,000 certificates before sshd and us, 1,000 jumps; FUZZ="--target key" chooses
 	@node --conditions=source test/fuzz/main.ts $(FUZZ)
 	@DIFFERENTIAL_CASES=5000 JUMP_CASES=1000 node --conditions=source --test test/interop/certificate-differential.test.ts test/interop/jump-rule.test.ts
+
+.PHONY: matrix
+matrix: $(PROGRAMS) ## client x feature x form as a table (CLIENT= ROW= FORM= for some of it; UPDATE=1 writes docs/interop.md)
+	@node --conditions=source test/interop/matrix/main.ts
 
 .PHONY: format
 format: $(DEPS) ## writes the format that `make check` asks for

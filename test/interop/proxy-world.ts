@@ -73,6 +73,8 @@ export interface ProxyWorldOptions {
   readonly agentAddress?: (ports: ProxyPorts) => string;
   /** Starts the targets. Without it: one sshd, web-1. */
   readonly behind?: (keys: EstateKeys, folder: TestFolder) => Promise<Behind>;
+  /** Those of another estate, which then has the same people and hosts. */
+  readonly keys?: EstateKeys;
 }
 
 /** A running estate. */
@@ -80,6 +82,7 @@ export interface ProxyWorld {
   readonly api: FakeApiServer;
   readonly keys: EstateKeys;
   readonly ports: ProxyPorts;
+  readonly listenHost: string;
   readonly proxy: Proxy;
   readonly folder: TestFolder;
   readonly sshd: Sshd;
@@ -136,15 +139,10 @@ class World implements ProxyWorld {
   readonly folder = createTestFolder();
   readonly login = loginName();
   readonly audit: AuditRecord[] = [];
-  readonly keys: EstateKeys = {
-    userCa: generatePrivateKey("Ed25519"),
-    hostCa: generatePrivateKey("Ed25519"),
-    proxyHost: generatePrivateKey("Ed25519"),
-    user: generatePrivateKey("Ed25519"),
-  };
-  readonly #userCa = mounted(caKeysOf(this.keys.userCa));
+  readonly keys: EstateKeys;
+  readonly listenHost: string;
+  readonly #userCa: ReturnType<typeof mounted<ReturnType<typeof caKeysOf>>>;
   readonly #options: ProxyWorldOptions;
-  readonly #listenHost: string;
   readonly #agents: Agent[] = [];
   readonly #log = createLogger({
     program: "proxy",
@@ -162,7 +160,14 @@ class World implements ProxyWorld {
 
   constructor(options: ProxyWorldOptions) {
     this.#options = options;
-    this.#listenHost = options.listenHost ?? "127.0.0.1";
+    this.listenHost = options.listenHost ?? "127.0.0.1";
+    this.keys = options.keys ?? {
+      userCa: generatePrivateKey("Ed25519"),
+      hostCa: generatePrivateKey("Ed25519"),
+      proxyHost: generatePrivateKey("Ed25519"),
+      user: generatePrivateKey("Ed25519"),
+    };
+    this.#userCa = mounted(caKeysOf(this.keys.userCa));
   }
 
   get hostCaLines(): readonly string[] {
@@ -248,7 +253,7 @@ class World implements ProxyWorld {
   }
 
   agentConfig(cluster = "prod"): AgentConfig {
-    const tunnelPort = formatAddress({ host: this.#listenHost, port: this.ports.tunnel });
+    const tunnelPort = formatAddress({ host: this.listenHost, port: this.ports.tunnel });
     return {
       cluster,
       proxies: [
@@ -349,7 +354,7 @@ class World implements ProxyWorld {
     const environment: Environment = {
       pod: "acme-proxy-0",
       namespace: NAMESPACE,
-      listenHost: this.#listenHost,
+      listenHost: this.listenHost,
       directories: { userCa: "", sshHost: "", tls: "", session: "" },
       config: { ...PROXY_CONFIG, ...this.#options.config },
     };

@@ -1,0 +1,60 @@
+/**
+ * The matrix in `make test`, with little data: both forms, every row but the slow ones with
+ * OpenSSH, the basic ones with every other client. Nothing may fail, and docs/interop.md may say nothing else than what comes out.
+ * `make matrix` runs all of it.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { allClients, FEATURES } from "./columns.ts";
+import { documented } from "./document.ts";
+import { runMatrix } from "./run.ts";
+import type { Outcome } from "./table.ts";
+import { startMatrixWorld } from "./world.ts";
+import type { MatrixWorld } from "./world.ts";
+
+const MEGABYTE = 1 << 20;
+
+describe("the interop matrix", { concurrency: false }, () => {
+  let world: MatrixWorld;
+  let outcomes: readonly Outcome[];
+  before(async () => {
+    world = await startMatrixWorld({ largeBytes: 4 * MEGABYTE });
+    outcomes = await runMatrix({
+      world,
+      clients: allClients(world),
+      features: FEATURES.filter(({ slow }) => slow !== true),
+      forms: ["jump"],
+      leavesOut: ({ basic }, { id }) => basic !== true && !id.startsWith("OpenSSH"),
+      say: (line) => {
+        console.log(line);
+      },
+    });
+  });
+  after(() => world.close());
+
+  it("has no cell that works without us and not with us", () => {
+    const failing = outcomes.filter(({ result }) => result.verdict === "fails");
+    assert.deepEqual(
+      failing.map(({ form, row, column }) => `${form}: ${row.name}, ${column.name}`),
+      [],
+    );
+  });
+
+  it("is what docs/interop.md says", () => {
+    const clients = allClients(world);
+    const different = outcomes.filter((outcome) => {
+      const column = clients.findIndex(({ id }) => id === outcome.column.id);
+      const client = clients[column];
+      // A client that is not here says nothing about what it would do.
+      if (client === undefined || "missing" in client) return false;
+      return documented(outcome, column) !== outcome.result.verdict;
+    });
+    assert.deepEqual(
+      different.map(
+        ({ form, row, column, result }) => `${form}: ${row.name}, ${column.name}: ${result.verdict}`,
+      ),
+      [],
+      "run: make matrix UPDATE=1",
+    );
+  });
+});
