@@ -7,7 +7,7 @@ import { KexinitHold } from "./kexinit-hold.ts";
 describe("KexinitHold", () => {
   it("KexinitHold lets nothing leave until it is released", async () => {
     const [near, far] = duplexPair();
-    const hold = new KexinitHold(near);
+    const hold = new KexinitHold(near, 60_000);
     hold.start();
     near.write("held");
     await new Promise(setImmediate);

@@ -12,10 +12,12 @@ const LONGEST_HOLD_MS = 20;
 
 export class KexinitHold {
   readonly #socket: Duplex;
+  readonly #longestMs: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, longestMs: number = LONGEST_HOLD_MS) {
     this.#socket = socket;
+    this.#longestMs = longestMs;
   }
 
   /** From now on nothing leaves. */
@@ -23,7 +25,7 @@ export class KexinitHold {
     this.#socket.cork();
     this.#timer = setTimeout(() => {
       this.release();
-    }, LONGEST_HOLD_MS);
+    }, this.#longestMs);
   }
 
   /** Lets everything leave. Does nothing when nothing is held. */

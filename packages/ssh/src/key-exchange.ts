@@ -9,6 +9,7 @@ import type { KeyObject } from "node:crypto";
 
 import {
   CERTIFICATE_ALGORITHMS,
+  keepCopy,
   publicKeyOf,
   rawSignature,
   signatureAlgorithmsFor,
@@ -98,12 +99,16 @@ export interface KeyExchangeHook {
   readonly agreed?: (hostKey: string) => void;
 }
 
-/** Watches `protocol._kex` so that every exchange understands certificate host keys and ML-KEM. */
-export function hookKeyExchange(protocol: Protocol, hook: KeyExchangeHook): void {
+/**
+ * Watches `protocol._kex` so that every exchange understands certificate host keys and ML-KEM. Returns what to
+ * call when one is done: of the whole exchange, its keys and secrets, only what names the connection is kept.
+ */
+export function hookKeyExchange(protocol: Protocol, hook: KeyExchangeHook): () => void {
   let current: KeyExchange | undefined = protocol._kex;
-  // Only used for picking; the bytes sent keep the real names.
+  // Only used for picking; the bytes sent keep the real names. All connections share an offer: once is enough.
   const { kex } = protocol._offer.lists;
-  kex.array = kex.array.map((name) => (name === MLKEM_KEX ? "curve25519-sha256" : name));
+  if (kex.array.includes(MLKEM_KEX))
+    kex.array = kex.array.map((name) => (name === MLKEM_KEX ? "curve25519-sha256" : name));
   Object.defineProperty(protocol, "_kex", {
     configurable: true,
     enumerable: true,
@@ -113,7 +118,31 @@ export function hookKeyExchange(protocol: Protocol, hook: KeyExchangeHook): void
       if (next !== undefined) adapt(protocol, next, hook);
     },
   });
+  return function settle() {
+    if (current === undefined) return;
+    const { negotiated, sessionID } = current;
+    current = { ...SETTLED, negotiated, sessionID: keepCopy(sessionID) };
+    if (protocol._remoteIdentRaw !== undefined) protocol._remoteIdentRaw = keepCopy(protocol._remoteIdentRaw);
+  };
 }
+
+function over(): never {
+  throw new SshError("SSH_PROTOCOL", "the key exchange is over");
+}
+
+/** Stands where the exchange was; the next one takes the session id from it. */
+const SETTLED: Omit<KeyExchange, "negotiated" | "sessionID"> = {
+  hashName: "",
+  remoteExtInfoEnabled: false,
+  _kexinit: undefined,
+  _remoteKexinit: undefined,
+  parse: over,
+  finish: over,
+  generateKeys: over,
+  getPublicKey: over,
+  convertPublicKey: over,
+  computeSecret: over,
+};
 
 function adapt(protocol: Protocol, kex: KeyExchange, hook: KeyExchangeHook): void {
   // ssh2's own EXT_INFO lacks a comma ("ecdsa-sha2-nistp521rsa-sha2-512"): never let it send one.
@@ -127,6 +156,9 @@ function adapt(protocol: Protocol, kex: KeyExchange, hook: KeyExchangeHook): voi
   adaptHostKey(protocol, kex, hook);
 }
 
+/** Read as a message, it throws. */
+const NOTHING = Buffer.alloc(0);
+
 function kexNames(kexinit: Buffer): readonly string[] {
   return new SshReader(kexinit.subarray(17)).text(65_536).split(",");
 }
@@ -134,8 +166,8 @@ function kexNames(kexinit: Buffer): readonly string[] {
 /** RFC 4253, section 7.1: the first of the client's names that the server has too. */
 function correctKeyExchangeName(protocol: Protocol, kex: KeyExchange): void {
   if (kex.negotiated.kex !== "curve25519-sha256") return;
-  const ours = kexNames(protocol._kexinit ?? kex._kexinit);
-  const theirs = kexNames(kex._remoteKexinit);
+  const ours = kexNames(protocol._kexinit ?? kex._kexinit ?? NOTHING);
+  const theirs = kexNames(kex._remoteKexinit ?? NOTHING);
   const [client, server] = protocol._server ? [theirs, ours] : [ours, theirs];
   const choice = client.find((name) => server.includes(name));
   if (choice === "curve25519-sha256") return;

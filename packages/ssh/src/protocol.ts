@@ -15,7 +15,7 @@ import { ssh2 } from "./internals.ts";
 import { hookKeyExchange } from "./key-exchange.ts";
 import type { HostKeyOffer, VerifyHostSignature } from "./key-exchange.ts";
 import type { SocketOutput } from "./socket-output.ts";
-import type { KexInit, Negotiated, Protocol } from "./ssh2-internals.ts";
+import type { KexInit, Negotiated, Protocol, ProtocolConfig } from "./ssh2-internals.ts";
 
 export interface ServerRole {
   readonly kind: "server";
@@ -45,12 +45,39 @@ export interface ProtocolEvents {
 /** The name we send; no version, which would only help to pick an attack. */
 const IDENT = "teleport-access";
 
+/** What is offered is the same for all connections with these names. */
+const offers = new Map<string, KexInit>();
+/** Rotations of host keys make a new one each; old ones are not missed. */
+const MAX_OFFERS = 16;
+
 function offer(role: Role, ciphers: readonly string[]): KexInit {
-  const direction = { cipher: ciphers, mac: MACS, compress: COMPRESSIONS, lang: [] };
   const extra = role.kind === "server" ? [STRICT_KEX_SERVER] : [EXT_INFO_CLIENT, STRICT_KEX_CLIENT];
   const serverHostKey = role.kind === "server" ? role.hostKeys.algorithms : role.hostKeyAlgorithms;
+  const id = [...extra, ...ciphers, ...serverHostKey].join();
+  const known = offers.get(id);
+  if (known !== undefined) return known;
+  const direction = { cipher: ciphers, mac: MACS, compress: COMPRESSIONS, lang: [] };
   const { KexInit } = ssh2();
-  return new KexInit({ kex: [...KEY_EXCHANGES, ...extra], serverHostKey, cs: direction, sc: direction });
+  const made = new KexInit({
+    kex: [...KEY_EXCHANGES, ...extra],
+    serverHostKey,
+    cs: direction,
+    sc: direction,
+  });
+  if (offers.size >= MAX_OFFERS) offers.clear();
+  offers.set(id, made);
+  return made;
+}
+
+/** Makes something whose small Buffers live long: pooled ones would hold 64 KiB each (sshcert, keepCopy). */
+function unpooled<T>(make: () => T): T {
+  const { poolSize } = Buffer;
+  Buffer.poolSize = 0;
+  try {
+    return make();
+  } finally {
+    Buffer.poolSize = poolSize;
+  }
 }
 
 export interface ProtocolOptions {
@@ -64,7 +91,7 @@ export interface ProtocolOptions {
 export function createProtocol({ role, ciphers, output }: ProtocolOptions, events: ProtocolEvents): Protocol {
   const { Protocol } = ssh2();
   let hostKey = "";
-  const protocol = new Protocol({
+  const config: ProtocolConfig = {
     server: role.kind === "server",
     ident: IDENT,
     offer: offer(role, ciphers),
@@ -80,7 +107,7 @@ export function createProtocol({ role, ciphers, output }: ProtocolOptions, event
       },
     },
     onWrite: (data) => {
-      output.write(data);
+      output.copy(data);
     },
     onError: (error) => {
       events.failed(error);
@@ -90,10 +117,13 @@ export function createProtocol({ role, ciphers, output }: ProtocolOptions, event
     },
     onHandshakeComplete: (negotiated) => {
       // kex.js may be looking at the name of the signature instead (key-exchange.ts).
-      events.exchanged({ ...negotiated, serverHostKey: hostKey });
+      const agreed = { ...negotiated, serverHostKey: hostKey };
+      settle();
+      events.exchanged(agreed);
     },
-  });
-  hookKeyExchange(protocol, {
+  };
+  const protocol = unpooled(() => new Protocol(config));
+  const settle = hookKeyExchange(protocol, {
     verifyHostSignature: role.kind === "client" ? role.verifyHostSignature : undefined,
     wantsExtInfo: () => {
       events.wantsExtInfo();

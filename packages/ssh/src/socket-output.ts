@@ -94,13 +94,6 @@ export class SocketOutput {
     this.commit(room);
   }
 
-  /** Sends bytes of somebody else, in order with the others. They must not change afterwards. */
-  write(data: Buffer): void {
-    this.flush();
-    this.bytes += data.length;
-    this.#write(data);
-  }
-
   /** Writes what is committed. */
   flush(): void {
     this.#scheduled = false;

@@ -71,8 +71,9 @@ export interface KeyExchange {
   readonly sessionID: Buffer;
   hashName: string;
   remoteExtInfoEnabled: boolean;
-  readonly _kexinit: Buffer;
-  readonly _remoteKexinit: Buffer;
+  /** Both undefined once it is done. */
+  readonly _kexinit: Buffer | undefined;
+  readonly _remoteKexinit: Buffer | undefined;
   /** The server's signature over the exchange hash, as received by a client. */
   readonly _sig?: Buffer;
   parse: (this: KeyExchange, payload: Buffer) => unknown;
@@ -116,6 +117,8 @@ export interface Protocol {
   readonly _server: boolean;
   readonly _handlers: MessageHandlers;
   readonly _offer: KexInit;
+  /** The peer's identification string, for the exchange hash. */
+  _remoteIdentRaw: Buffer | undefined;
   readonly _packetRW: { readonly write: PacketWriter };
   _cipher: PacketCipher;
   _decipher: PacketDecipher | undefined;

@@ -3,11 +3,19 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { bitLength, SshFormatError, SshReader, SshWriter } from "./bytes.ts";
+import { bitLength, keepCopy, SshFormatError, SshReader, SshWriter } from "./bytes.ts";
 
 function reader(hex: string): SshReader {
   return new SshReader(Buffer.from(hex.replace(/ /g, ""), "hex"));
 }
+
+test("keepCopy shares memory with nobody", () => {
+  const bytes = Buffer.from("certificate");
+  const copy = keepCopy(bytes);
+  bytes.fill(0);
+  assert.equal(copy.toString(), "certificate");
+  assert.equal(copy.buffer.byteLength, copy.length);
+});
 
 test("SshReader reads what SshWriter wrote", () => {
   const fields = fc.record({

@@ -5,7 +5,7 @@
  * answered by verify.ts. Stricter than OpenSSH where it is lenient: options must
  * be sorted and unique, names must be text, nothing may follow the signature.
  */
-import { SshFormatError, SshReader } from "./bytes.ts";
+import { keepCopy, SshFormatError, SshReader } from "./bytes.ts";
 import { formatLine, isSoftwareKeyType, KEY_TYPES, parseLine, readKeyFields } from "./key.ts";
 import type { KeyType, SshPublicKey } from "./key.ts";
 import type { SignatureAlgorithm } from "./signature.ts";
@@ -157,7 +157,7 @@ function readAuthority(reader: SshReader): Buffer {
 /** Parses the wire format; the result shares no memory with the input. @throws SshFormatError */
 export function parseCertificate(input: Uint8Array): Certificate {
   if (input.length > MAX_CERTIFICATE_BYTES) throw new SshFormatError("certificate too large");
-  const blob = Buffer.from(input);
+  const blob = keepCopy(input);
   const reader = new SshReader(blob);
   const certType = reader.text(64);
   const keyType = keyTypeOf(certType);

@@ -5,7 +5,7 @@
  * count, what time it is and what the certificate is for. Everything that comes
  * from outside is parsed strictly: what OpenSSH would have to guess about, we refuse.
  */
-export { SshFormatError, SshReader, SshWriter } from "./bytes.ts";
+export { keepCopy, SshFormatError, SshReader, SshWriter } from "./bytes.ts";
 export {
   fingerprint,
   formatPublicKeyLine,

@@ -7,7 +7,7 @@
 import { createHash, createPublicKey } from "node:crypto";
 import type { JsonWebKey, KeyObject } from "node:crypto";
 
-import { bitLength, SshFormatError, SshReader, SshWriter } from "./bytes.ts";
+import { bitLength, keepCopy, SshFormatError, SshReader, SshWriter } from "./bytes.ts";
 
 /** Keys whose private half a program can hold: the only ones that hosts and authorities have. DSA has no name here. */
 export type SoftwareKeyType =
@@ -91,7 +91,7 @@ class LazyPublicKey implements SshPublicKey {
 
   constructor(type: KeyType, blob: Buffer, make: () => KeyObject, application?: string) {
     this.type = type;
-    this.blob = blob;
+    this.blob = keepCopy(blob);
     this.#make = make;
     if (application !== undefined) this.application = application;
   }
