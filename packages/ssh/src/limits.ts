@@ -19,9 +19,14 @@ export interface SshServerLimits {
   readonly connections: number;
   /** New connections in any second; a key exchange costs 1-2 ms of CPU. One address gets half of them. */
   readonly handshakesPerSecond: number;
+  /** Key exchanges that run side by side; whoever else comes waits for a turn. */
+  readonly handshakesAtOnce: number;
   /** Open channels of one connection, those still being answered included. */
   readonly channelsPerConnection: number;
 }
+
+/** A turn in a key exchange (waiting-room.ts): far longer than it takes us, so who needs more waits for the network. */
+export const SEAT_MS = 250;
 
 /** Addresses whose rate is remembered; a burst from more of them is held by the rate of all. */
 export const MAX_RATED_ADDRESSES = 4096;
@@ -35,11 +40,23 @@ export const USER_LIMITS: SshServerLimits = {
   unauthenticated: 500,
   connections: 10_000,
   handshakesPerSecond: 200,
+  // People never wait for each other's key exchanges, nor for agents'.
+  handshakesAtOnce: Infinity,
   channelsPerConnection: 256,
 };
 
-/** What agents' connections get: few of them, each carrying everybody's channels. */
-export const TUNNEL_LIMITS: SshServerLimits = { ...USER_LIMITS, channelsPerConnection: 4096 };
+/**
+ * What agents' connections get: few of them, each carrying everybody's channels. They all come back
+ * at once after a restart, many from behind one address, and wait in line for it: a turn of
+ * 16 key exchanges, 2 ms each, is the longest that a person's log-in is held up.
+ */
+export const TUNNEL_LIMITS: SshServerLimits = {
+  ...USER_LIMITS,
+  unauthenticatedPerAddress: 128,
+  unauthenticated: 2048,
+  handshakesAtOnce: 16,
+  channelsPerConnection: 4096,
+};
 
 /**
  * What we let the peer have in flight on a new channel. OpenSSH uses the same: at

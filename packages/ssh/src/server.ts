@@ -11,7 +11,6 @@ import { systemClock } from "@teleport-access/daemon";
 import type { Clock } from "@teleport-access/daemon";
 
 import { AdmissionDesk } from "./admission.ts";
-import type { Place } from "./admission.ts";
 import { ciphers } from "./algorithms.ts";
 import type { AuthRequest } from "./auth-request.ts";
 import { AuthServer } from "./auth-server.ts";
@@ -39,6 +38,7 @@ import type { ArrivedPeer, DepartedPeer, RefusedPeer, SshRefusal } from "./serve
 import { createSession } from "./session.ts";
 import type { SshSession } from "./session.ts";
 import { Transport } from "./transport.ts";
+import { WaitingRoom } from "./waiting-room.ts";
 
 /** A session a peer wants to open. */
 export interface SessionRequest {
@@ -135,6 +135,7 @@ class ListeningServer<I> implements SshServer {
   readonly #limits: SshServerLimits;
   readonly #clock: Clock;
   readonly #desk: AdmissionDesk;
+  readonly #room: WaitingRoom;
   readonly #reception: Reception;
   readonly #open = new Set<Transport>();
   #offered: { readonly keys: readonly HostKey[]; readonly offer: HostKeyOffer } | undefined;
@@ -144,6 +145,7 @@ class ListeningServer<I> implements SshServer {
     this.#limits = { ...USER_LIMITS, ...options.limits };
     this.#clock = options.clock ?? systemClock;
     this.#desk = new AdmissionDesk(this.#limits, this.#clock);
+    this.#room = new WaitingRoom(this.#limits.handshakesAtOnce, this.#clock);
     this.#reception = new Reception({
       introduce: options.introduce,
       accept: (socket, address) => {
@@ -151,7 +153,8 @@ class ListeningServer<I> implements SshServer {
       },
       refused: ({ remoteAddress }, { reason, detail }) => {
         if (reason === undefined) return;
-        this.#refused({ remoteAddress, user: "", reason, ...(detail === undefined ? {} : { detail }) });
+        const peer = { remoteAddress, user: "", reason };
+        this.#options.refused?.(detail === undefined ? peer : { ...peer, detail });
       },
     });
   }
@@ -201,20 +204,32 @@ class ListeningServer<I> implements SshServer {
     const admission = this.#desk.admit(remoteAddress);
     if (!admission.admitted) {
       socket.destroy();
-      this.#refused({ remoteAddress, user: "", reason: admission.reason });
+      this.#options.refused?.({ remoteAddress, user: "", reason: admission.reason });
       return;
     }
-    socket.once("close", () => {
-      admission.place.closed();
-    });
     // A peer that is gone before it is accepted has an 'error' nobody else hears.
     socket.on("error", () => undefined);
+    const leave = this.#room.enter(() => {
+      this.#begin(socket, address, () => {
+        admission.place.authenticated();
+        leave();
+      });
+    });
+    socket.once("close", () => {
+      admission.place.closed();
+      leave();
+    });
+  }
+
+  /** It is the peer's turn. */
+  #begin(socket: Duplex, address: ArrivedPeer, authenticated: () => void): void {
     try {
-      new Arrival(socket, { address, place: admission.place, server: this.#arrivals() });
+      new Arrival(socket, { address, authenticated, server: this.#arrivals() });
     } catch (error) {
       // Host keys that cannot be offered are our fault: the connection ends, the server does not.
       socket.destroy();
-      this.#refused({ remoteAddress, user: "", reason: "no-host-key", detail: String(error) });
+      const { remoteAddress } = address;
+      this.#options.refused?.({ remoteAddress, user: "", reason: "no-host-key", detail: String(error) });
     }
   }
 
@@ -225,14 +240,7 @@ class ListeningServer<I> implements SshServer {
       clock: this.#clock,
       offer: this.#offer(),
       open: this.#open,
-      refused: (peer) => {
-        this.#refused(peer);
-      },
     };
-  }
-
-  #refused(peer: RefusedPeer): void {
-    this.#options.refused?.(peer);
   }
 }
 
@@ -242,12 +250,12 @@ interface ArrivalServer<I> {
   readonly clock: Clock;
   readonly offer: HostKeyOffer;
   readonly open: Set<Transport>;
-  refused(peer: RefusedPeer): void;
 }
 
 interface ArrivalOptions<I> {
   readonly address: ArrivedPeer;
-  readonly place: Place;
+  /** Told once. */
+  readonly authenticated: () => void;
   readonly server: ArrivalServer<I>;
 }
 
@@ -256,7 +264,7 @@ class Arrival<I> {
   readonly #server: ArrivalServer<I>;
   readonly #address: ArrivedPeer;
   readonly #arrivedAt: number;
-  readonly #place: Place;
+  readonly #authenticated: () => void;
   readonly #transport: Transport;
   readonly #auth: AuthServer<I>;
   readonly #stops: (() => void)[] = [];
@@ -265,11 +273,11 @@ class Arrival<I> {
   #reason: SshRefusal = "protocol-error";
   #wasChallenged = false;
 
-  constructor(socket: Duplex, { address, place, server }: ArrivalOptions<I>) {
+  constructor(socket: Duplex, { address, authenticated, server }: ArrivalOptions<I>) {
     this.#server = server;
     this.#arrivedAt = server.clock.monotonic();
     this.#address = address;
-    this.#place = place;
+    this.#authenticated = authenticated;
     this.#transport = new Transport({
       socket,
       role: { kind: "server", hostKeys: server.offer },
@@ -322,7 +330,7 @@ class Arrival<I> {
       },
       refused: (reason, user) => {
         const { id: connection, remoteAddress } = this.#address;
-        this.#server.refused({ connection, remoteAddress, user, reason });
+        this.#server.options.refused?.({ connection, remoteAddress, user, reason });
       },
       challenged: () => {
         this.#challenged();
@@ -340,7 +348,7 @@ class Arrival<I> {
 
   #accepted(identity: I, user: string): void {
     const { options, limits, clock } = this.#server;
-    this.#place.authenticated();
+    this.#authenticated();
     this.#stop();
     const transport = this.#transport;
     transport.receiveLimit = Infinity;
@@ -349,10 +357,7 @@ class Arrival<I> {
     const connection = new ServerConnection({ transport, layer, address: this.#address }, { identity, user });
     this.#connection = connection;
     const policy = options.keepalive ?? USER_KEEPALIVE;
-    function ping(): void {
-      layer.ping();
-    }
-    this.#stops.push(startKeepalive(transport, ping, { clock, policy }));
+    this.#stops.push(startKeepalive(transport, layer.ping.bind(layer), { clock, policy }));
     this.#stops.push(startRekey(transport, { clock, policy: options.rekey ?? REKEY }));
     options.connected(connection);
   }
@@ -372,7 +377,8 @@ class Arrival<I> {
 
   #refuse({ message: detail }: SshError): void {
     const { id: connection, remoteAddress } = this.#address;
-    this.#server.refused({ connection, remoteAddress, user: this.#auth.user, reason: this.#reason, detail });
+    const [user, reason] = [this.#auth.user, this.#reason];
+    this.#server.options.refused?.({ connection, remoteAddress, user, reason, detail });
   }
 
   #departed(error: SshError | undefined): void {
