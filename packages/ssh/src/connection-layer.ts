@@ -24,15 +24,20 @@ import {
 import { MSG } from "./messages.ts";
 import { Openings } from "./openings.ts";
 import { RoundTrip } from "./round-trip.ts";
+import { SendQueue } from "./send-queue.ts";
 import type { Transport } from "./transport.ts";
 
 /** Requests without meaning for us; OpenSSH sends them as keep-alive and expects a FAILURE. */
 const NO_MORE_SESSIONS = "no-more-sessions@openssh.com";
-const KEEPALIVE = "keepalive@openssh.com";
 const HOST_KEYS = "hostkeys-00@openssh.com";
 
 /** SSH_MSG_IGNORE of no bytes. */
 const IGNORE_MESSAGE: Buffer = Buffer.of(MSG.IGNORE, 0, 0, 0, 0);
+
+const PING = new SshWriter().u8(MSG.GLOBAL_REQUEST).string("keepalive@openssh.com").u8(1).done();
+
+/** CHANNEL_DATA before its bytes: number, channel, length. */
+const DATA_HEADER_BYTES = 9;
 
 export class ConnectionLayer implements ChannelHost {
   readonly #transport: Transport;
@@ -43,9 +48,7 @@ export class ConnectionLayer implements ChannelHost {
     this.ping();
   });
   readonly #handlers = new Map<string, OpenHandler>();
-  /** Who waits for room on the socket. Light ones have keystrokes, the others copies. */
-  readonly #light: Channel[] = [];
-  readonly #heavy: Channel[] = [];
+  readonly #queue = new SendQueue();
   readonly #globalReplies: (() => void)[] = [];
   /** Opens of the peer that were neither accepted nor refused yet. */
   #answering = 0;
@@ -66,10 +69,9 @@ export class ConnectionLayer implements ChannelHost {
     return this.#channels.size + this.#openings.size + this.#answering;
   }
 
-  /** Registers who answers opens of a type; undefined refuses them again. */
-  onOpen(type: string, handler: OpenHandler | undefined): void {
-    if (handler === undefined) this.#handlers.delete(type);
-    else this.#handlers.set(type, handler);
+  /** Registers who answers opens of a type. */
+  onOpen(type: string, handler: OpenHandler): void {
+    this.#handlers.set(type, handler);
   }
 
   /**
@@ -104,24 +106,20 @@ export class ConnectionLayer implements ChannelHost {
   }
 
   get contended(): boolean {
-    return this.#light.length > 0 || this.#heavy.length > 0;
+    return !this.#queue.empty;
   }
 
   wait(channel: Channel, light: boolean): void {
-    (light ? this.#light : this.#heavy).push(channel);
+    this.#queue.add(channel, light);
   }
 
   release(channel: Channel): void {
     this.#channels.delete(channel.localId);
   }
 
-  /** The socket has room: each waiting channel gets its turn, light ones first; the one served goes to the back. */
+  /** The socket has room. */
   writable(): void {
-    while (this.#transport.canSend()) {
-      const channel = this.#light.shift() ?? this.#heavy.shift();
-      if (channel === undefined) return;
-      channel.resume();
-    }
+    this.#queue.serve(() => this.#transport.canSend());
   }
 
   // ---- opening
@@ -177,7 +175,7 @@ export class ConnectionLayer implements ChannelHost {
       this.roundTrip.answered();
     });
     this.roundTrip.sent();
-    this.send(new SshWriter().u8(MSG.GLOBAL_REQUEST).string(KEEPALIVE).u8(1).done());
+    this.send(PING);
   }
 
   /** The transport is gone: every channel is cut, synchronously. */
@@ -187,8 +185,7 @@ export class ConnectionLayer implements ChannelHost {
     this.#openings.cut();
     const channels = [...this.#channels.values()];
     this.#channels.clear();
-    this.#light.length = 0;
-    this.#heavy.length = 0;
+    this.#queue.clear();
     for (const channel of channels) channel.cut();
   }
 
@@ -196,11 +193,12 @@ export class ConnectionLayer implements ChannelHost {
 
   /** Handles a message of RFC 4254. False when the number means nothing here. Throws end the connection. */
   receive(type: number, payload: Buffer): boolean {
+    if (type === MSG.CHANNEL_DATA) {
+      this.#data(payload);
+      return true;
+    }
     const reader = new SshReader(payload.subarray(1));
     switch (type) {
-      case MSG.CHANNEL_DATA:
-        this.#data(reader, 0);
-        return true;
       case MSG.CHANNEL_EXTENDED_DATA:
         this.#extendedData(reader);
         return true;
@@ -249,18 +247,21 @@ export class ConnectionLayer implements ChannelHost {
   }
 
   #channel(reader: SshReader): Channel {
-    const id = reader.u32();
+    return this.#channelOf(reader.u32());
+  }
+
+  #channelOf(id: number): Channel {
     const channel = this.#channels.get(id);
     if (channel === undefined)
       throw new SshError("SSH_PROTOCOL", `message for channel ${id}, which is not open`);
     return channel;
   }
 
-  #data(reader: SshReader, extended: number): void {
-    const channel = this.#channel(reader);
-    const data = reader.string(CHANNEL_PACKET);
-    reader.end();
-    channel.receiveData(data, extended);
+  /** Read by hand: of all messages there are only many of these. */
+  #data(payload: Buffer): void {
+    if (payload.length < DATA_HEADER_BYTES || payload.readUInt32BE(5) !== payload.length - DATA_HEADER_BYTES)
+      throw new SshError("SSH_PROTOCOL", "channel data of another length than it says");
+    this.#channelOf(payload.readUInt32BE(1)).receiveData(payload.subarray(DATA_HEADER_BYTES), 0);
   }
 
   #extendedData(reader: SshReader): void {

@@ -64,6 +64,26 @@ describe("SshConnection", () => {
     assert.equal(channel?.destroyed, true);
     await server.close();
   });
+  it("carries 2,000 channels at once, and forgets them when they close", async () => {
+    const { server, peer, connection, held } = await peerFixture({ limits: { channelsPerConnection: 4096 } });
+    peer.transport.receiveLimit = Infinity;
+    for (let i = 0; i < 2000; i += 1) peer.transport.send(openMessage(32_768, "hold", i));
+    await settled(peer);
+    assert.equal(connection.channels(), 2000);
+    for (const [i, channel] of held.entries()) channel.write(Buffer.from(String(i)));
+    await settled(peer);
+    const said = peer.received
+      .filter((payload) => payload[0] === MSG.CHANNEL_DATA)
+      .map((payload) => [payload.readUInt32BE(1), payload.subarray(9).toString()]);
+    assert.deepEqual(
+      said,
+      held.map((_, i) => [i, String(i)]),
+    );
+    for (let i = 0; i < 2000; i += 1) peer.send(message(MSG.CHANNEL_CLOSE).u32(i));
+    await settled(peer);
+    assert.equal(connection.channels(), 0);
+    await server.close();
+  });
   it("rejects opens that a dying connection leaves unanswered", async () => {
     const { server, peer, connection } = await peerFixture();
     const opened = connection.openChannel("to-you", Buffer.alloc(0));
