@@ -90,8 +90,13 @@ function isProven(hello: KeyHelperHello): boolean {
 
 function take(proxy: FakeProxy, socket: WebSocket, hello: KeyHelperHello, step: string): void {
   const [verb = "", word = ""] = step.split(" ");
-  if (verb === "stop") proxy.onStop();
-  else if (verb === "cut") socket.terminate();
+  if (verb === "stop") {
+    // Whoever has answered has read everything before it.
+    socket.once("pong", () => {
+      proxy.onStop();
+    });
+    socket.ping();
+  } else if (verb === "cut") socket.terminate();
   else if (verb === "say") socket.send(step.slice("say ".length));
   else socket.send(encodeKeyHelperMessage(messageOf(verb, word, hello)));
 }

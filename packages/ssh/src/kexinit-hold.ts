@@ -7,31 +7,34 @@
  */
 import type { Duplex } from "node:stream";
 
+import { systemClock } from "@teleport-access/daemon";
+import type { Clock, Timer } from "@teleport-access/daemon";
+
 /** A client that waits for our KEXINIT before it sends its own still gets it. */
 const LONGEST_HOLD_MS = 20;
 
 export class KexinitHold {
   readonly #socket: Duplex;
-  readonly #longestMs: number;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  #timer: Timer | undefined;
 
-  constructor(socket: Duplex, longestMs: number = LONGEST_HOLD_MS) {
+  constructor(socket: Duplex, clock: Clock = systemClock) {
     this.#socket = socket;
-    this.#longestMs = longestMs;
+    this.#clock = clock;
   }
 
   /** From now on nothing leaves. */
   start(): void {
     this.#socket.cork();
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#clock.setTimer(LONGEST_HOLD_MS, () => {
       this.release();
-    }, this.#longestMs);
+    });
   }
 
   /** Lets everything leave. Does nothing when nothing is held. */
   release(): void {
     if (this.#timer === undefined) return;
-    clearTimeout(this.#timer);
+    this.#timer.cancel();
     this.#timer = undefined;
     this.#socket.uncork();
   }
