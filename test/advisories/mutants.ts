@@ -143,6 +143,18 @@ export const MUTANTS: readonly Mutant[] = [
     const reader = await this.#ask(Buffer.of(REQUEST_IDENTITIES), IDENTITIES_ANSWER);`,
   },
   {
+    advisory: "cve-2023-38408",
+    file: "proxy/src/ssh/forward/agent-relay.ts",
+    find: "this.#asking = reachesAgent(question);",
+    replace: "this.#asking = reachesAgent(question) || true;",
+  },
+  {
+    advisory: "cve-2023-38408",
+    file: "proxy/src/ssh/forward/agent-messages.ts",
+    find: "    case SIGN_REQUEST:\n      return true;",
+    replace: "    case SIGN_REQUEST:\n    case 20:\n      return true;",
+  },
+  {
     advisory: "cve-2026-42508",
     file: `${ACCESS}/certificate-facts.ts`,
     find: "if (!world.userAuthorities.some((key) => key.blob.equals(certificate.caKeyBlob))) {",

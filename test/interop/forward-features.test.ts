@@ -6,7 +6,7 @@ import { connect, createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
-import { freePort, openSshMatrix, until } from "@teleport-access/testkit";
+import { freePort, openSshMatrix, runProgram, until } from "@teleport-access/testkit";
 import { connectPerson } from "./forward-person.ts";
 import { startForwardWorld } from "./forward-world.ts";
 import type { ForwardWorld } from "./forward-world.ts";
@@ -133,6 +133,29 @@ for (const openSsh of installed) {
       assert.equal(status, 0);
       assert.match(stdout.toString(), /alice \(ED25519-CERT\)/);
     });
+    it("logs in onward with the agent, which is told for which connection", async () => {
+      const { port } = forward.world.sshd;
+      const onward = [
+        openSsh.program("ssh"),
+        ...["-v", "-F", "none", "-o", "BatchMode=yes", "-p", String(port)],
+        ...["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"],
+        ...[`${forward.world.login}@127.0.0.1`, "echo onward"],
+      ];
+      const { stdout, stderr, status } = await forward.ssh([onward.join(" ")]);
+      assert.deepEqual([status, stdout.toString()], [0, "onward\n"], stderr);
+      assert.match(stderr, /bound agent to hostkey/);
+    });
+    it("lets no program at the target add, remove or lock anything in the agent", async () => {
+      const asked = [20, 26, 17, 25, 19, 18, 21, 22, 11];
+      const command = `${process.execPath} -e '${askRaw(asked)}'; ${openSsh.program("ssh-add")} -D`;
+      const { stdout, stderr } = await forward.ssh([command]);
+      assert.equal(stdout.toString(), `${[...asked.slice(1).map(() => 5), 12].join(" ")}\n`, stderr);
+      assert.match(stderr, /Failed to remove all identities/);
+      const held = await runProgram(openSsh.program("ssh-add"), ["-l"], {
+        env: { SSH_AUTH_SOCK: forward.agent.socket },
+      });
+      assert.match(held.stdout.toString(), /alice \(ED25519-CERT\)/);
+    });
     it("lets the agent go as soon as it has signed", async () => {
       const { connection, agentChannels } = await connectPerson(forward);
       const session = await connection.session({ kind: "exec", command: "cat" }, { agentForwarding: true });
@@ -186,6 +209,22 @@ for (const openSsh of installed) {
       assert.ok(stdout.equals(input));
     });
   });
+}
+
+/** A program that puts messages of these types to its agent, all at once, and prints the types of the answers. */
+function askRaw(types: readonly number[]): string {
+  const questions = types.map((type) => [0, 0, 0, 1, type]).flat();
+  return `
+    const socket = require("node:net").connect(process.env.SSH_AUTH_SOCK);
+    const chunks = [];
+    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("close", () => {
+      const bytes = Buffer.concat(chunks);
+      const types = [];
+      for (let at = 0; at < bytes.length; at += 4 + bytes.readUInt32BE(at)) types.push(bytes[at + 4]);
+      console.log(types.join(" "));
+    });
+    socket.end(Buffer.from([${questions.join()}]));`;
 }
 
 /** One SOCKS5 question: the answer's code and what came. */

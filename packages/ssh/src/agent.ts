@@ -14,14 +14,13 @@ import type { Certificate, SignatureAlgorithm } from "@teleport-access/sshcert";
 
 import type { SshIdentity } from "./auth-client.ts";
 import { SshError } from "./errors.ts";
+import { MAX_AGENT_MESSAGE_BYTES } from "./limits.ts";
 
 const REQUEST_IDENTITIES = 11;
 const IDENTITIES_ANSWER = 12;
 const SIGN_REQUEST = 13;
 const SIGN_RESPONSE = 14;
 
-/** ssh-agent's own AGENT_MAX_LEN. */
-const MAX_MESSAGE_BYTES = 256 * 1024;
 /** More keys than sshd would let anybody try. */
 const MAX_IDENTITIES = 256;
 /** Agents may ask a person (confirm, security key touch). */
@@ -143,7 +142,8 @@ class MessageBuffer {
 
   #allocate(): Buffer {
     const length = this.#length.readUInt32BE(0);
-    if (length > MAX_MESSAGE_BYTES) throw new SshError("SSH_AGENT", `the agent's answer has ${length} bytes`);
+    if (length > MAX_AGENT_MESSAGE_BYTES)
+      throw new SshError("SSH_AGENT", `the agent's answer has ${length} bytes`);
     return Buffer.alloc(length);
   }
 }

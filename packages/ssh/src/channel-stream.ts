@@ -22,6 +22,8 @@ export interface SshChannel extends Duplex {
   readonly bytesSent: number;
   /** True once the peer or the connection has closed the channel. */
   readonly closedByPeer: boolean;
+  /** Called when the channel is over, before 'close' and whether or not anybody reads the stream to its end. */
+  onOver: (() => void) | undefined;
   /** Sends what was written, then EOF, then CLOSE, without waiting for the peer's EOF. */
   close(): void;
 }
@@ -54,7 +56,6 @@ export class ChannelStream extends Duplex implements SshChannel {
   onRequest: RequestHandler = () => false;
   /** Extended data; dropped unless somebody wants it. */
   onExtended: ((chunk: Buffer, type: number) => void) | undefined;
-  /** The channel is over, before 'close' and whether or not anybody reads the stream to its end. */
   onOver: (() => void) | undefined;
 
   constructor(channel: Channel) {

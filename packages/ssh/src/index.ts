@@ -10,7 +10,14 @@ export { startSsh2 } from "./startup.ts";
 export type { Ssh2Facts } from "./startup.ts";
 export { ChannelRefusedError, SshError, SshStartupError } from "./errors.ts";
 export type { OpenRefusal, SshErrorCode } from "./errors.ts";
-export { CHANNEL_WINDOW, GOODBYE_MS, TUNNEL_LIMITS, USER_LIMITS, WEBSOCKET_FRAME_BYTES } from "./limits.ts";
+export {
+  CHANNEL_WINDOW,
+  GOODBYE_MS,
+  MAX_AGENT_MESSAGE_BYTES,
+  TUNNEL_LIMITS,
+  USER_LIMITS,
+  WEBSOCKET_FRAME_BYTES,
+} from "./limits.ts";
 export type { SshServerLimits } from "./limits.ts";
 export type { HostKey } from "./key-exchange.ts";
 export type { AuthMethod, AuthRequest, OfferedKey, ProofRefusal } from "./auth-request.ts";

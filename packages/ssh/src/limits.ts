@@ -159,6 +159,9 @@ export const MAX_ADDRESS_BYTES = 255;
 export const MAX_COMMAND_BYTES: number = 32 * 1024;
 export const MAX_TEXT_BYTES = 4096;
 
+/** One message of an agent or to it: ssh-agent's own AGENT_MAX_LEN. */
+export const MAX_AGENT_MESSAGE_BYTES: number = 256 * 1024;
+
 /** Outstanding want-reply requests of ours on one channel or connection. */
 export const MAX_PENDING_REPLIES = 64;
 

@@ -1,11 +1,12 @@
 /**
  * Agent forwarding onward: a program at the target asks the person's agent, through the proxy. Each question is a
- * channel of its own, allowed anew, and cut when AgentForwarding is taken away. The bytes are the agent's affair.
+ * channel of its own, allowed anew, and cut when AgentForwarding is taken away. What may be asked: agent-messages.ts.
  */
-import { spliceChannels } from "@teleport-access/ssh";
-import type { IncomingChannel, Splice, SshClientConnection } from "@teleport-access/ssh";
+import type { IncomingChannel, SshChannel, SshClientConnection } from "@teleport-access/ssh";
 import { AGENT_CHANNEL } from "./agent-login.ts";
 import type { Traffic } from "../../sessions/registry.ts";
+import { relayAgent } from "./agent-relay.ts";
+import type { AgentRelay } from "./agent-relay.ts";
 import type { Allowed, ForwardContext } from "./context.ts";
 import { failureOf } from "./refusal.ts";
 
@@ -28,29 +29,30 @@ export function serveOnwardAgent(
 }
 
 async function carry(channel: IncomingChannel, context: ForwardContext, allowed: Allowed): Promise<void> {
-  let splice: Splice | undefined;
+  let relay: AgentRelay | undefined;
+  let agent: SshChannel | undefined;
   function traffic(): Traffic {
-    return { bytesIn: splice?.bytesOut() ?? 0, bytesOut: splice?.bytesIn() ?? 0 };
+    return { bytesIn: agent?.bytesReceived ?? 0, bytesOut: agent?.bytesSent ?? 0 };
   }
   const entry = context.open("forward", allowed, {
     traffic,
     cut: () => {
-      if (splice === undefined) channel.refuse("prohibited", "access ended");
-      else splice.abort();
+      if (relay === undefined) channel.refuse("prohibited", "access ended");
+      else relay.abort();
     },
   });
   try {
-    const near = await context.connection.openChannel(AGENT_CHANNEL, Buffer.alloc(0));
+    agent = await context.connection.openChannel(AGENT_CHANNEL, Buffer.alloc(0));
     if (!entry.live) {
-      near.destroy();
+      agent.destroy();
       return;
     }
-    splice = spliceChannels(channel.accept(), near);
+    relay = relayAgent(channel.accept(), agent);
     context.allowed("channel.open", allowed.grants, {
       session: entry.id,
       detail: { request: AGENT_CHANNEL },
     });
-    await splice.closed;
+    await relay.closed;
     entry.end("target-closed", traffic());
   } catch (error) {
     if (entry.live) {
