@@ -4,7 +4,7 @@
  */
 import type { AccessRefusal } from "@teleport-access/access";
 import { errorFields } from "@teleport-access/daemon";
-import { connectSsh, SshError, USER_LIMITS } from "@teleport-access/ssh";
+import { connectSsh, SshError, USER_KEEPALIVE, USER_LIMITS } from "@teleport-access/ssh";
 import type { SshChannel, SshClientConnection, SshErrorCode, SshIdentity } from "@teleport-access/ssh";
 import type { Certificate } from "@teleport-access/sshcert";
 import { certificateFields } from "../../certificate-fields.ts";
@@ -119,6 +119,8 @@ export class LoginAttempt {
       hostAuthorities: deps.store.world(deps.clock.now()).cluster(target.cluster)?.authorities ?? [],
       identity: () => this.#identities(),
       timeoutMs: TARGET_MS,
+      // A tunnel that hangs is replaced by another; a target is not, and what runs there comes back with it.
+      keepalive: USER_KEEPALIVE,
       maxChannels: USER_LIMITS.channelsPerConnection,
       clock: deps.clock,
     });
