@@ -30,6 +30,9 @@ export type DialResult =
   | { readonly connected: true; readonly socket: Socket }
   | { readonly connected: false; readonly reason: "target-address-forbidden" };
 
+/** After this much silence the kernel probes each second, ten times: a vanished target is noticed within 15 s, as a peer is. */
+const KEEPALIVE_MS = 5_000;
+
 /** What a person behind the proxy may read; the system's own texts name addresses of the cluster. */
 const FAILURES: Readonly<Record<string, string>> = {
   ENOTFOUND: "name not found",
@@ -97,7 +100,7 @@ function open(
     // SSH writes keystrokes one by one; Nagle's algorithm would hold each for 40 ms.
     noDelay: true,
     keepAlive: true,
-    keepAliveInitialDelay: 30_000,
+    keepAliveInitialDelay: KEEPALIVE_MS,
     // A target that has said all it has to say still listens.
     allowHalfOpen: true,
   });
