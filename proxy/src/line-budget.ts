@@ -17,7 +17,7 @@ export const LINES_PER_ADDRESS: LineRate = { burst: 300, perSecond: 10 };
 export const LINES_IN_ALL: LineRate = { burst: 3000, perSecond: 100 };
 const MAX_ADDRESSES = 10_000;
 /** What was withheld is said at most this often. */
-const SAY_EVERY_MS = 10_000;
+export const SAY_EVERY_MS = 10_000;
 
 /** Counts lines. */
 export interface LineBudget {
@@ -27,7 +27,8 @@ export interface LineBudget {
   takeWithheld(): number;
 }
 
-interface Bucket {
+/** How much is left of a rate, and when that was. */
+export interface Bucket {
   left: number;
   at: number;
 }
@@ -75,7 +76,8 @@ export function createLineBudget(clock: Clock): LineBudget {
   };
 }
 
-function fill(bucket: Bucket, { burst, perSecond }: LineRate, now: number): void {
+/** Adds what has come back since. */
+export function fill(bucket: Bucket, { burst, perSecond }: LineRate, now: number): void {
   bucket.left = Math.min(burst, bucket.left + ((now - bucket.at) * perSecond) / 1000);
   bucket.at = now;
 }

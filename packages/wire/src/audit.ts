@@ -39,7 +39,7 @@ export const AUDIT_EVENTS = [
   "key-helper.refuse",
   /** Access narrowed and something live was closed for it. */
   "access.revoked",
-  /** Lines about strangers that were counted and not written, since they came too fast. */
+  /** Lines about strangers, or refusals inside one connection, that were counted and not written: they came too fast. */
   "audit.withheld",
 ] as const;
 
