@@ -3,13 +3,21 @@
  * through the proxy, which is the SSH server here and the SSH client at the target.
  */
 import assert from "node:assert/strict";
+import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TUNNEL_KEEPALIVE } from "@teleport-access/ssh";
 import { openSshMatrix } from "@teleport-access/testkit";
+import { connectPerson } from "./forward-person.ts";
 import { startForwardWorld } from "./forward-world.ts";
 import type { ForwardWorld } from "./forward-world.ts";
+import { localOpenSsh } from "./proxy-world.ts";
 
 const { installed } = openSshMatrix();
 const MEGABYTES = 8_000_000;
+const { lookEveryMs, idleLooks, unanswered } = TUNNEL_KEEPALIVE;
+/** A tunnel would have been given up by then: a look that hears, looks that wait and ask, and the one that cuts. */
+const STILL_MS = lookEveryMs * (idleLooks + unanswered + 1) + 500;
 
 for (const openSsh of installed) {
   describe(`ssh -A through the proxy with ${openSsh.version}`, { concurrency: false }, () => {
@@ -88,3 +96,34 @@ for (const openSsh of installed) {
     });
   });
 }
+
+describe("a target that stands still", { timeout: 60_000 }, () => {
+  let forward: ForwardWorld;
+  before(async () => {
+    forward = await startForwardWorld(localOpenSsh());
+  });
+  after(async () => {
+    await forward.close();
+  });
+
+  it("goes on with its sessions when it goes on, as inside a jump", async () => {
+    const { connection } = await connectPerson(forward);
+    const session = await connection.session(
+      { kind: "exec", command: "echo $PPID; exec cat" },
+      { agentForwarding: true },
+    );
+    const said = await new Promise<Buffer>((resolve) => session.channel.once("data", resolve));
+    const sshd = Number(said.toString());
+    process.kill(sshd, "SIGSTOP");
+    try {
+      session.channel.end("still here\n");
+      // How long it takes is what this is about.
+      await sleep(STILL_MS);
+    } finally {
+      process.kill(sshd, "SIGCONT");
+    }
+    assert.equal(await text(session.channel), "still here\n");
+    assert.deepEqual(await session.exit, { status: 0 });
+    connection.end();
+  });
+});
