@@ -151,6 +151,8 @@ for (const openSsh of installed) {
       const { stdout, stderr } = await forward.ssh([command]);
       assert.equal(stdout.toString(), `${[...asked.slice(1).map(() => 5), 12].join(" ")}\n`, stderr);
       assert.match(stderr, /Failed to remove all identities/);
+      const reason = "agent-message-refused";
+      await forward.world.audited({ event: "channel.request", outcome: "denied", reason });
       const held = await runProgram(openSsh.program("ssh-add"), ["-l"], {
         env: { SSH_AUTH_SOCK: forward.agent.socket },
       });

@@ -15,9 +15,13 @@ export interface AgentRelay {
   abort(): void;
 }
 
-/** Relays until both are closed. Nobody else may use them any more. */
-export function relayAgent(target: SshChannel, agent: SshChannel): AgentRelay {
-  return new Relay(target, agent);
+/** Relays until both are closed. Nobody else may use them any more. `refused` hears of the first refused question. */
+export function relayAgent(
+  target: SshChannel,
+  agent: SshChannel,
+  refused: (type: number) => void,
+): AgentRelay {
+  return new Relay(target, agent, refused);
 }
 
 class Relay implements AgentRelay {
@@ -26,13 +30,15 @@ class Relay implements AgentRelay {
   readonly #agent: SshChannel;
   readonly #questions = new AgentFrames();
   readonly #answers = new AgentFrames();
+  #refused: ((type: number) => void) | undefined;
   /** The agent has a question. */
   #asking = false;
   /** The target has no more questions. */
   #ended = false;
   #over = false;
 
-  constructor(target: SshChannel, agent: SshChannel) {
+  constructor(target: SshChannel, agent: SshChannel, refused: (type: number) => void) {
+    this.#refused = refused;
     this.#target = target;
     this.#agent = agent;
     this.closed = Promise.all([closing(target), closing(agent)]).then(() => undefined);
@@ -91,9 +97,15 @@ class Relay implements AgentRelay {
       }
       this.#asking = reachesAgent(question);
       if (this.#asking) this.#agent.write(question);
-      else this.#target.write(AGENT_FAILURE);
+      else this.#refuse(question);
     }
     if (!this.#over) this.#target.pause();
+  }
+
+  #refuse(question: Buffer): void {
+    this.#target.write(AGENT_FAILURE);
+    this.#refused?.(question[4] ?? 0);
+    this.#refused = undefined;
   }
 
   #answer(): void {

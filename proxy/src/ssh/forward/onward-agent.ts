@@ -47,7 +47,10 @@ async function carry(channel: IncomingChannel, context: ForwardContext, allowed:
       agent.destroy();
       return;
     }
-    relay = relayAgent(channel.accept(), agent);
+    relay = relayAgent(channel.accept(), agent, (type) => {
+      const request = `${AGENT_CHANNEL} message ${type}`;
+      context.denied("channel.request", "agent-message-refused", { session: entry.id, detail: { request } });
+    });
     context.allowed("channel.open", allowed.grants, {
       session: entry.id,
       detail: { request: AGENT_CHANNEL },

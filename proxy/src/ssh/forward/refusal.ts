@@ -21,6 +21,8 @@ export type ForwardRefusal =
   | "agent-without-certificate"
   /** It answered wrongly, or did not sign. */
   | "agent-failed"
+  /** A program at the target asked it for something else than its list and signatures. */
+  | "agent-message-refused"
   /** The target showed no host certificate of its cluster's CA for its own name. */
   | "target-host-not-trusted"
   /** The target's sshd did not let the login in. */
@@ -84,6 +86,7 @@ const SENTENCES: Readonly<Record<OwnRefusal, (names: Names) => string>> = {
   "agent-without-certificate": () =>
     "Your SSH agent holds no certificate of this proxy for the key you came with: ssh-add the key again (ssh-add -l lists what it holds).",
   "agent-failed": () => "Your SSH agent did not sign.",
+  "agent-message-refused": () => "Programs at a target may only list and sign with your SSH agent.",
   "target-host-not-trusted": ({ name, target }) =>
     `${name} does not prove that it is ${name}: it shows no host certificate of cluster ${target.cluster} for that name.`,
   "target-login-refused": ({ name, target }) => `${name} does not let ${target.login} in.`,
