@@ -127,6 +127,9 @@ function writeConfig({ name, estate, ways, ciphers }: ClientOptions): string {
     "Host *",
     "  BatchMode yes",
     "  LogLevel ERROR",
+    // Since 9.5 keystrokes leave in steps of 20 ms, which would be all that B7 and B13 see.
+    "  IgnoreUnknown ObscureKeystrokeTiming",
+    "  ObscureKeystrokeTiming no",
     "  IdentitiesOnly yes",
     "  GlobalKnownHostsFile none",
     `  UserKnownHostsFile ${writeBelow(`client-${name}/known_hosts`, `${known.join("\n")}\n`)}`,
