@@ -1,7 +1,7 @@
 /**
- * The matrix in `make test`, with little data: both forms, every row but the slow ones with
+ * The matrix in `make test`, with little data: the jump form, every row but the slow ones with
  * OpenSSH, the basic ones with every other client. Nothing may fail, and docs/interop.md may say nothing else than what comes out.
- * `make matrix` runs all of it.
+ * `make matrix` runs all of it, the forward form too.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";

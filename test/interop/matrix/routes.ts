@@ -72,7 +72,8 @@ export function routeTo(map: Estate, form: Form, scratch: string, options: Route
     key,
     certified,
     agent: person.agent.socket,
-    forwardsAgent: form === "forward" && forwardsAgent,
+    // An agent holds the certificate, and some clients sign in with whatever it has.
+    forwardsAgent: form === "forward" && forwardsAgent && certified,
     scratch,
   };
 }

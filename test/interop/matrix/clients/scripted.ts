@@ -15,7 +15,7 @@ interface Library {
   readonly command: string;
   readonly script: readonly string[];
   /** What the library has no means for. */
-  readonly lacks: (operation: Operation) => string | undefined;
+  readonly lacks: (operation: Operation, route: Route) => string | undefined;
 }
 
 function script(name: string): string {
@@ -60,7 +60,9 @@ function goName(): string {
   return "x/crypto 0.59";
 }
 
-function paramikoLacks(operation: Operation): string | undefined {
+function paramikoLacks(operation: Operation, { form }: Route): string | undefined {
+  if (form === "forward" && operation.do === "forward")
+    return "paramiko lends its agent to sessions, and a forwarding has none";
   if (operation.do === "signal") return "paramiko has no call that sends a signal";
   if (operation.do === "scp" || operation.do === "scp-over-sftp") return "paramiko has no scp";
   if (operation.do === "session" && operation.display !== undefined)
@@ -88,7 +90,7 @@ function libraryClient({ id, name, command, script: first, lacks }: Library): Ma
     name,
     target: "web-1",
     invoke(route, operation) {
-      const reason = lacks(operation);
+      const reason = lacks(operation, route);
       if (reason !== undefined) throw new NotApplicable(reason);
       return {
         command,

@@ -73,6 +73,7 @@ async function sshfs(cell: Cell): Promise<void> {
   if (cell.client.remoteShell(await cell.route()).variant !== "ssh") {
     throw new NotApplicable("sshfs gives its options in ssh's own words");
   }
+  if (cell.form === "forward") throw new NotApplicable("sshfs starts ssh with -a: no agent, no login");
   try {
     accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
   } catch {

@@ -18,9 +18,9 @@ async function resizing(cell: Cell): Promise<void> {
 async function typing(cell: Cell): Promise<void> {
   const steps = [
     { after: "$", type: "echo $((6*7))\r" },
-    // The shell of its own is in the foreground by the time it says so.
-    { after: "42", type: "sh -c 'echo run''ning; sleep 300'\r" },
-    { after: "running", type: "\u0003" },
+    // Three ticks on, the outer shell has long given it the terminal: a ^C before that is nobody's.
+    { after: "42", type: "sh -c 'while sleep 0.1; do echo run''ning; done'\r" },
+    { after: "running\r\nrunning\r\nrunning", type: "\u0003" },
     { after: "$", type: "exit 9\r" },
   ];
   const env = { LC_MATRIX: "none" };
