@@ -67,17 +67,23 @@ export async function writeCertificate(path: string, line: string): Promise<void
   await replaceFile(path, `${line.trim()}\n`, 0o644);
 }
 
-/** Removes the certificate for `key`; false when there is none. A certificate for another key is left alone. */
-export async function removeCertificate(path: string, key: SshPublicKey): Promise<boolean> {
+/** The certificate for `key` in the file, if there is one; anything else that may be there is nobody's business here. */
+export async function readCertificate(path: string, key: SshPublicKey): Promise<Certificate | undefined> {
   try {
-    const { publicKey } = parseCertificateLine((await readFile(path, "utf8")).trim());
-    if (!publicKey.blob.equals(key.blob)) return false;
+    const certificate = parseCertificateLine((await readFile(path, "utf8")).trim());
+    return certificate.publicKey.blob.equals(key.blob) ? certificate : undefined;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** Removes the certificate for `key` and returns it; undefined when there is none. One for another key is left alone. */
+export async function removeCertificate(path: string, key: SshPublicKey): Promise<Certificate | undefined> {
+  const certificate = await readCertificate(path, key);
+  if (certificate === undefined) return undefined;
   try {
     await rm(path);
-    return true;
+    return certificate;
   } catch (cause) {
     throw new KeyHelperError("WRITE_FAILED", `cannot remove ${path}: ${systemReason(cause)}`, { cause });
   }

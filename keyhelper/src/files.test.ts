@@ -204,10 +204,10 @@ test("checkCertificate accepts the certificate of our key and user, and no other
 test("removeCertificate removes ours, and leaves anything else alone", async () => {
   const path = join(newFolder(), "cert.pub");
   const key = publicKeyOf(sshKey);
-  assert.equal(await removeCertificate(path, key), false);
+  assert.equal(await removeCertificate(path, key), undefined);
   await writeCertificate(path, certificateLine());
   assert.equal(statSync(path).mode & 0o777, 0o644);
-  assert.equal(await removeCertificate(path, publicKeyOf(generatePrivateKey("Ed25519"))), false);
-  assert.equal(await removeCertificate(path, key), true);
-  assert.equal(await removeCertificate(path, key), false);
+  assert.equal(await removeCertificate(path, publicKeyOf(generatePrivateKey("Ed25519"))), undefined);
+  assert.equal((await removeCertificate(path, key))?.keyId, "alice");
+  assert.equal(await removeCertificate(path, key), undefined);
 });

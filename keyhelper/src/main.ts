@@ -25,6 +25,7 @@ const code = await runProgram(process.argv.slice(2), {
   },
   home: homedir(),
   stateDir: defaultStateDir(homedir(), process.env["XDG_STATE_HOME"]),
+  environment: process.env,
   clock: systemClock,
   signal: stop.signal,
 });

@@ -5,14 +5,22 @@
 import { createBackoff } from "@teleport-access/daemon";
 import type { Backoff, Clock } from "@teleport-access/daemon";
 import type { ClusterHostKeys, KeyHelperRefusal } from "@teleport-access/wire";
+import { AgentCopy } from "./agent-copy.ts";
 import type { Settings } from "./args.ts";
 import { parseArguments } from "./args.ts";
-import { checkCertificate, removeCertificate, writeCertificate } from "./certificate-file.ts";
+import {
+  checkCertificate,
+  readCertificate,
+  removeCertificate,
+  writeCertificate,
+} from "./certificate-file.ts";
 import { connect } from "./connection.ts";
 import type { ConnectionEnd, NewsMessage } from "./connection.ts";
 import { KeyHelperError } from "./errors.ts";
 import { prepareMachine, writeSshFiles } from "./machine.ts";
 import type { Machine } from "./machine.ts";
+import { createSshAdd } from "./ssh-add.ts";
+import { privateKeyPath } from "./ssh-config.ts";
 import { createTerminal, USAGE } from "./terminal.ts";
 import type { Output, Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -26,6 +34,8 @@ export interface Surroundings {
   readonly clock: Clock;
   /** Aborted by SIGTERM and SIGINT. */
   readonly signal: AbortSignal;
+  /** Of the process: where the SSH agent is, and what ssh-add runs with. @default empty, so no agent */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** @default Math.random */
   readonly random?: () => number;
 }
@@ -62,7 +72,33 @@ const PATIENT: readonly KeyHelperRefusal[] = ["suspended", "rate-limited"];
 
 async function keepFresh(settings: Settings, around: Surroundings, terminal: Terminal): Promise<void> {
   const machine = await prepareMachine(settings, around.stateDir);
-  const desk = new Desk(settings, machine, terminal);
+  const over = new AbortController();
+  const copy = agentCopy({ settings, machine, terminal, around, signal: over.signal });
+  try {
+    await followProxy(settings, around, {
+      terminal,
+      machine,
+      desk: new Desk(settings, machine, { terminal, copy }),
+    });
+  } finally {
+    over.abort();
+    await copy?.settled();
+  }
+  terminal.stopped();
+}
+
+interface Keeping {
+  readonly terminal: Terminal;
+  readonly machine: Machine;
+  readonly desk: Desk;
+}
+
+/** Until it is told to stop, or cannot go on. */
+async function followProxy(
+  settings: Settings,
+  around: Surroundings,
+  { terminal, machine, desk }: Keeping,
+): Promise<void> {
   const { clock, signal } = around;
   const backoff = createBackoff({
     ...BACKOFF,
@@ -90,7 +126,41 @@ async function keepFresh(settings: Settings, around: Surroundings, terminal: Ter
     terminal.retrying(problem, waitMs);
     await pause(clock, waitMs, signal);
   }
-  terminal.stopped();
+}
+
+/** The copy in the person's SSH agent; undefined when there is no agent. */
+function agentCopy(of: {
+  readonly settings: Settings;
+  readonly machine: Machine;
+  readonly terminal: Terminal;
+  readonly around: Surroundings;
+  readonly signal: AbortSignal;
+}): AgentCopy | undefined {
+  const { settings, machine, terminal, around, signal } = of;
+  const { clock, environment = {} } = around;
+  if ((environment["SSH_AUTH_SOCK"] ?? "") === "") return undefined;
+  const keyPath = privateKeyPath(machine.paths.key);
+  return new AgentCopy({
+    sshAdd: createSshAdd({ environment, clock, signal }),
+    publicKey: machine.publicKey,
+    keyPath,
+    certPath: machine.paths.cert,
+    user: settings.user,
+    clock,
+    signal,
+    words: {
+      updated: () => {
+        terminal.agentUpdated();
+      },
+      cleared: () => {
+        terminal.agentCleared();
+      },
+      failed: (problem, wanted) => {
+        const byHand = wanted === "put" ? `; ssh-add ${keyPath} does it by hand` : "";
+        terminal.agentFailed(`${problem}${byHand}`);
+      },
+    },
+  });
 }
 
 /** How long to wait before the next try; throws when there is no point in one. */
@@ -123,18 +193,20 @@ function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Does what the proxy's messages say, to the files and the terminal. */
+/** Does what the proxy's messages say, to the files, the SSH agent and the terminal. */
 class Desk {
   readonly #settings: Settings;
   readonly #machine: Machine;
   readonly #terminal: Terminal;
+  readonly #copy: AgentCopy | undefined;
   #proxy: { readonly address: string; readonly hostKeys: readonly string[] } | undefined;
   #webAddress = "";
 
-  constructor(settings: Settings, machine: Machine, terminal: Terminal) {
+  constructor(settings: Settings, machine: Machine, to: { terminal: Terminal; copy: AgentCopy | undefined }) {
     this.#settings = settings;
     this.#machine = machine;
-    this.#terminal = terminal;
+    this.#terminal = to.terminal;
+    this.#copy = to.copy;
   }
 
   /** Whether a proxy has accepted us since the start. */
@@ -173,9 +245,11 @@ class Desk {
     validBefore,
   }: Extract<NewsMessage, { readonly type: "certificate" }>): Promise<void> {
     const { paths, publicKey } = this.#machine;
-    checkCertificate(line, publicKey, this.#settings.user);
+    const certificate = checkCertificate(line, publicKey, this.#settings.user);
+    const earlier = await readCertificate(paths.cert, publicKey);
     await writeCertificate(paths.cert, line);
     this.#terminal.certificateWritten(paths.cert, validBefore);
+    this.#copy?.put(certificate, earlier);
   }
 
   async #knownHosts(clusters: readonly ClusterHostKeys[]): Promise<void> {
@@ -190,7 +264,9 @@ class Desk {
   async #remove(reason: string): Promise<boolean> {
     const { paths, publicKey } = this.#machine;
     const removed = await removeCertificate(paths.cert, publicKey);
-    if (removed) this.#terminal.certificateRemoved(paths.cert, reason);
-    return removed;
+    if (removed === undefined) return false;
+    this.#terminal.certificateRemoved(paths.cert, reason);
+    this.#copy?.clear(removed);
+    return true;
   }
 }

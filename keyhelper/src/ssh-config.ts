@@ -23,6 +23,11 @@ export interface SshConfigFacts {
   readonly ownPath: string;
 }
 
+/** Where ssh and ssh-add look for the private key; it is never opened here. */
+export function privateKeyPath(publicKeyPath: string): string {
+  return publicKeyPath.replace(/\.pub$/, "");
+}
+
 /** The text of the file. Throws KeyHelperError when a path or a name cannot be written safely. */
 export function formatSshConfig(facts: SshConfigFacts): string {
   const { user, proxy, clusters } = facts;
@@ -46,7 +51,7 @@ export function formatSshConfig(facts: SshConfigFacts): string {
 /** Both hops show the same certificate, and know the same hosts. */
 function identity(facts: SshConfigFacts): readonly string[] {
   return [
-    `  IdentityFile ${quotePath(facts.keyPath.replace(/\.pub$/, ""))}`,
+    `  IdentityFile ${quotePath(privateKeyPath(facts.keyPath))}`,
     `  CertificateFile ${quotePath(facts.certPath)}`,
     // Otherwise ssh offers all keys of the agent first, and is sent away after six.
     "  IdentitiesOnly yes",

@@ -14,7 +14,8 @@ export const USAGE = `Usage: teleport-key-helper --server=URL --auth=USER --toke
 
 Keeps the SSH certificate of this machine fresh: connects to the proxy, waits
 until USER signs in on its web page, and writes the certificate that the proxy
-signs. It also writes an ssh_config and a known_hosts file for the targets.
+signs. It also writes an ssh_config and a known_hosts file for the targets. An
+SSH agent that holds an earlier certificate of the key is given the new one.
 
   --server=URL        the proxy's web address, such as https://proxy.example.com
   --auth=USER         your user name
@@ -51,6 +52,9 @@ export interface Terminal {
   print(text: string): void;
   certificateWritten(path: string, validBefore: string): void;
   certificateRemoved(path: string, reason: string): void;
+  agentUpdated(): void;
+  agentCleared(): void;
+  agentFailed(problem: string): void;
   connected(server: string, user: string, sshConfig: string): void;
   state(state: SignInState, webAddress: string): void;
   noAccess(reason: string): void;
@@ -68,6 +72,7 @@ export function createTerminal(output: Output): Terminal {
     output.stderr(`key-helper: ${clean(text)}\n`);
   }
   let hinted = false;
+  let agentProblem = "";
   return {
     print: (text) => {
       output.stdout(text);
@@ -77,6 +82,18 @@ export function createTerminal(output: Output): Terminal {
     },
     certificateRemoved: (path, reason) => {
       result(`certificate removed from ${path}: ${reasonText(reason)}`);
+    },
+    agentUpdated: () => {
+      agentProblem = "";
+      note("the SSH agent has the new certificate");
+    },
+    agentCleared: () => {
+      note("the SSH agent has it no more");
+    },
+    agentFailed: (problem) => {
+      // Whoever does not use their agent has read it once.
+      if (problem !== agentProblem) note(`the SSH agent was not updated: ${problem}`);
+      agentProblem = problem;
     },
     connected: (server, user, sshConfig) => {
       note(`connected to ${server} as ${user}`);
