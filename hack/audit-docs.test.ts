@@ -30,6 +30,7 @@ const UNIONS = [
   ["packages/ssh/src/admission.ts", "AdmissionRefusal"],
   ["packages/ssh/src/auth-request.ts", "ProofRefusal"],
   ["packages/ssh/src/auth-server.ts", "AuthRefusal"],
+  ["packages/ssh/src/channel-request.ts", "ChannelRefusal"],
   ["packages/ssh/src/server-peers.ts", "SshRefusal"],
   ["packages/wire/src/tunnel.ts", "TransportRefusal"],
   ["proxy/src/sessions/registry.ts", "OrdinaryEnd"],

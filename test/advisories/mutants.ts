@@ -293,7 +293,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     advisory: "ssh2-max-packet",
     file: `${SSH}/connection-layer.ts`,
-    find: 'if (remote.packetSize < MIN_CHANNEL_PACKET) return ["resource-shortage", "maximum packet size too small"];',
+    find: 'if (remote.packetSize < MIN_CHANNEL_PACKET) return ["packet-size-too-small", "packets too small"];',
     replace: "",
   },
   {

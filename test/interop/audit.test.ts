@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { freePort, holdCommand, until } from "@teleport-access/testkit";
 import { startProxyWorld } from "./proxy-world.ts";
 import type { AuditRecord, ProxyWorld } from "./proxy-world.ts";
 
@@ -61,9 +62,37 @@ describe("the audit log", () => {
     await world.reset();
   });
 
-  test("has a line for the menu, too, and for a tunnel's connection", async () => {
+  test("tells a session of the menu from its beginning to its end", async () => {
     await world.client().run("proxy", "targets");
-    await world.audited({ event: "channel.open", outcome: "allowed" });
+    const opened = await world.audited({ event: "channel.open", outcome: "allowed" });
+    const ended = await world.audited({ event: "session.end", reason: "answered" });
+    assert.deepEqual([opened.detail, ended.detail], [{ form: "menu" }, { kind: "menu" }]);
+    assert.ok(opened.session !== undefined && opened.session === ended.session);
+    assert.equal(opened.connection, ended.connection);
+  });
+
+  test("has a line for a channel that nobody offers, and for a name that is no target", async () => {
+    // Sockets are forwarded by targets alone, and ssh is not told so before it tries.
+    const port = await freePort();
+    const options = ["-F", world.client().configPath, "-o", "BatchMode=yes", "-N"];
+    const held = holdCommand("ssh", [...options, "-L", `${port}:/run/x`, "proxy"]);
+    const refused = until(
+      "the refusal",
+      () => {
+        connect(port, "127.0.0.1").on("error", () => undefined);
+        return world.audit.find(({ reason }) => reason === "channel-type-not-offered");
+      },
+      { deadlineMs: 10_000, everyMs: 20 },
+    );
+    const { event, outcome, user, detail } = await refused;
+    assert.deepEqual([event, outcome, user], ["channel.open", "denied", "alice"]);
+    assert.deepEqual(detail, { request: "direct-streamlocal@openssh.com" });
+    await held.stop();
+    await world.client().run("proxy", "true", ["-l", "deploy@web-1..prod"]);
+    await world.audited({ event: "channel.open", outcome: "denied", reason: "not-a-target" });
+  });
+
+  test("has lines for a tunnel's connection", async () => {
     const agent = world.startAgent({ cluster: "dev" });
     const end = await world.audited({ event: "connection.end" });
     assert.ok(end.detail?.["port"] === "tunnel" || end.user === "alice");

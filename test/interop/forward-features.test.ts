@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import type { AddressInfo, Server } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { freePort, openSshMatrix, runProgram, until } from "@teleport-access/testkit";
@@ -42,23 +42,6 @@ for (const openSsh of installed) {
 
     function file(name: string, content: Buffer): string {
       return forward.world.folder.write(name, content);
-    }
-    async function fetched(port: number): Promise<string> {
-      const socket = await until(
-        `port ${port}`,
-        () =>
-          new Promise<ReturnType<typeof connect> | undefined>((resolve) => {
-            const tried = connect(port, "127.0.0.1");
-            tried.once("connect", () => {
-              resolve(tried);
-            });
-            tried.once("error", () => {
-              resolve(undefined);
-            });
-          }),
-        { deadlineMs: 10_000, everyMs: 20 },
-      );
-      return await text(socket);
     }
 
     for (const [name, option] of [
@@ -169,9 +152,27 @@ for (const openSsh of installed) {
     it("forwards local ports with -L, through the target", async () => {
       const port = await freePort();
       const held = forward.hold(["-N"], { args: ["-L", `${port}:127.0.0.1:${greeterPort}`] });
-      assert.equal(await fetched(port), "greetings");
+      assert.equal(await text(await dialled(port)), "greetings");
       await held.stop();
       await forward.world.audited({ event: "session.end", outcome: "info", reason: "target-closed" });
+    });
+    it("forwards local ports with -L to Unix sockets of the target", async () => {
+      const path = forward.world.folder.file("greeter.sock");
+      const atSocket = createServer((socket) => {
+        socket.end("greetings from a socket");
+      });
+      await new Promise<void>((resolve) => atSocket.listen(path, resolve));
+      const port = await freePort();
+      forward.world.audit.length = 0;
+      const held = forward.hold(["-N"], { args: ["-L", `${port}:${path}`] });
+      assert.equal(await text(await dialled(port)), "greetings from a socket");
+      await held.stop();
+      atSocket.close();
+      const opened = await forward.world.audited({ event: "channel.open", outcome: "allowed" });
+      assert.equal(opened.detail?.["request"], "direct-streamlocal@openssh.com");
+      const { session } = opened;
+      const ended = await forward.world.audited({ event: "session.end", ...(session && { session }) });
+      assert.equal(ended.bytesOut, "greetings from a socket".length);
     });
     it("forwards dynamically with -D, and tells what cannot be reached", async () => {
       const [port, closed] = [await freePort(), await freePort()];
@@ -229,12 +230,12 @@ function askRaw(types: readonly number[]): string {
     socket.end(Buffer.from([${questions.join()}]));`;
 }
 
-/** One SOCKS5 question: the answer's code and what came. */
-async function socks(port: number, target: number): Promise<string> {
-  const socket = await until(
-    "socks",
+/** A connection to a local port, once somebody listens there. */
+function dialled(port: number): Promise<Socket> {
+  return until(
+    `port ${port}`,
     () =>
-      new Promise<ReturnType<typeof connect> | undefined>((resolve) => {
+      new Promise<Socket | undefined>((resolve) => {
         const tried = connect(port, "127.0.0.1");
         tried.once("connect", () => {
           resolve(tried);
@@ -245,6 +246,11 @@ async function socks(port: number, target: number): Promise<string> {
       }),
     { deadlineMs: 10_000, everyMs: 20 },
   );
+}
+
+/** One SOCKS5 question: the answer's code and what came. */
+async function socks(port: number, target: number): Promise<string> {
+  const socket = await dialled(port);
   const received: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => received.push(chunk));
   socket.write(Buffer.from([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, target >> 8, target & 0xff]));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, beforeEach, before, describe, it } from "node:test";
+import { DIRECT_STREAMLOCAL, encodeDirectStreamlocal } from "@teleport-access/ssh";
 import type { Certificate } from "@teleport-access/sshcert";
 import { freePort, openSshMatrix, until } from "@teleport-access/testkit";
 import { connectPerson } from "./forward-person.ts";
@@ -162,6 +163,30 @@ for (const openSsh of installed) {
         assert.match(stderr, /access denied: port forwarding on /);
         await forward.world.audited({ event: "channel.open", outcome: "denied", reason });
       }
+    });
+    it("Unix sockets without PortForwarding, without the target's leave, and where none can be", async () => {
+      async function refusal(path: string, wish = `${forward.world.login}@web-1.prod`): Promise<string> {
+        const { connection } = await connectPerson(forward, { wish });
+        const opened = connection.openChannel(DIRECT_STREAMLOCAL, encodeDirectStreamlocal(path));
+        const said = await opened.then(
+          () => "opened",
+          (error: unknown) => String(error),
+        );
+        connection.end();
+        return said;
+      }
+      for (const [said, reason] of [
+        [await refusal(`/${"x".repeat(107)}`), "channel-malformed"],
+        [await refusal("/run/there-is-none"), "target-refused"],
+        [await refusal("/run/x", `${forward.world.login}@example.org`), "channel-type-not-offered"],
+      ] as const) {
+        assert.match(said, /ChannelRefusedError/);
+        await forward.world.audited({ event: "channel.open", outcome: "denied", reason });
+      }
+      forward.grant({ permissions: without("PortForwarding") });
+      assert.match(await refusal("/run/x"), /access denied: port forwarding on /);
+      const denied = await forward.world.audited({ outcome: "denied", reason: "permission-not-granted" });
+      assert.equal(denied.detail?.["request"], DIRECT_STREAMLOCAL);
     });
     it("-R and X11, with a line each, and goes on without", async () => {
       const port = await freePort();

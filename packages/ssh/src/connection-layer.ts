@@ -9,7 +9,8 @@ import { SshReader, SshWriter } from "@teleport-access/sshcert";
 
 import { Channel } from "./channel.ts";
 import type { ChannelHost, RemoteChannel } from "./channel.ts";
-import type { ChannelRequest, OpenHandler } from "./channel-request.ts";
+import { answeredOnce, REFUSAL_OF } from "./channel-request.ts";
+import type { ChannelRefusal, ChannelRequest, OpenHandler } from "./channel-request.ts";
 import { ChannelRefusedError, OPEN_REFUSAL, SshError } from "./errors.ts";
 import type { OpenRefusal } from "./errors.ts";
 import {
@@ -58,6 +59,8 @@ export class ConnectionLayer implements ChannelHost {
   #closed = false;
   /** Told of global requests that are refused, by name. */
   onGlobalRequest: (name: string) => void = ignore;
+  /** Told of channels that are refused before anybody was asked, by type. */
+  onTurnedAway: (type: string, reason: ChannelRefusal) => void = ignore;
 
   constructor(transport: Transport, maxChannels: number) {
     this.#transport = transport;
@@ -310,38 +313,36 @@ export class ConnectionLayer implements ChannelHost {
   #route(type: string, remote: RemoteChannel, payload: Buffer): void {
     const refusal = this.#refuses(type, remote);
     if (refusal === undefined) this.#handlers.get(type)?.(this.#request(type, remote, payload));
-    else this.#sendRefusal(remote.id, ...refusal);
+    else this.#turnAway(type, remote.id, ...refusal);
   }
 
-  #refuses(type: string, remote: RemoteChannel): [OpenRefusal, string] | undefined {
-    if (!this.#handlers.has(type)) return ["unknown-type", "unknown channel type"];
-    if (this.#noMoreSessions && type === "session") return ["prohibited", "no more sessions"];
-    if (remote.packetSize < MIN_CHANNEL_PACKET) return ["resource-shortage", "maximum packet size too small"];
-    if (this.count >= this.#maxChannels) return ["resource-shortage", "too many channels"];
+  #refuses(type: string, remote: RemoteChannel): [ChannelRefusal, string] | undefined {
+    if (!this.#handlers.has(type)) return ["channel-type-not-offered", "unknown channel type"];
+    if (this.#noMoreSessions && type === "session") return ["no-more-sessions", "no more sessions"];
+    if (remote.packetSize < MIN_CHANNEL_PACKET) return ["packet-size-too-small", "packets too small"];
+    if (this.count >= this.#maxChannels) return ["too-many-channels", "too many channels"];
     return undefined;
   }
 
+  #turnAway(type: string, remoteId: number, reason: ChannelRefusal, message: string): void {
+    this.#sendRefusal(remoteId, REFUSAL_OF[reason], message);
+    this.onTurnedAway(type, reason);
+  }
+
   #request(type: string, remote: RemoteChannel, payload: Buffer): ChannelRequest {
-    let answered = false;
     this.#answering += 1;
-    const answer = (): void => {
-      answered = true;
-      this.#answering -= 1;
-    };
-    return {
-      type,
-      payload,
-      accept: () => {
-        if (answered) throw new SshError("SSH_PROTOCOL", "channel request was answered before");
-        answer();
-        return this.#accept(type, remote);
+    return answeredOnce(type, payload, {
+      answered: () => {
+        this.#answering -= 1;
       },
+      accept: () => this.#accept(type, remote),
       refuse: (reason, message) => {
-        if (answered) return;
-        answer();
         this.#sendRefusal(remote.id, reason, message);
       },
-    };
+      turnAway: (reason, message) => {
+        this.#turnAway(type, remote.id, reason, message);
+      },
+    });
   }
 
   #accept(type: string, remote: RemoteChannel): Channel {

@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 
 import { ChannelStream } from "./channel-stream.ts";
 import type { SshChannel } from "./channel-stream.ts";
-import type { ChannelRequest } from "./channel-request.ts";
+import type { ChannelRefusal, ChannelRequest } from "./channel-request.ts";
 import type { ConnectionLayer } from "./connection-layer.ts";
 import type { OpenRefusal, SshError } from "./errors.ts";
 import type { Transport } from "./transport.ts";
@@ -20,6 +20,8 @@ export interface IncomingChannel {
   /** Opens it; if the connection has died meanwhile, the channel is closed already. */
   accept(): SshChannel;
   refuse(reason: OpenRefusal, message: string): void;
+  /** Refuses what nobody can decide about; whoever is told of such is. */
+  turnAway(reason: ChannelRefusal, message: string): void;
 }
 
 /** What was negotiated, for logs. */
@@ -41,6 +43,8 @@ export interface SshPeer {
   onChannel(type: string, handler: (channel: IncomingChannel) => void): void;
   /** Told of the peer's global requests, e.g. "tcpip-forward"; all are refused. */
   onGlobalRequest(handler: (name: string) => void): void;
+  /** Told of the peer's channels that were refused before anybody was asked, e.g. of a type without a handler. */
+  onTurnedAway(handler: (type: string, reason: ChannelRefusal) => void): void;
   /** Opens a channel. Rejects with SshError; ChannelRefusedError carries the peer's reason. */
   openChannel(type: string, payload: Buffer, timeoutMs?: number): Promise<SshChannel>;
   /** How many channels are open or being opened. */
@@ -119,6 +123,10 @@ export class Connection implements SshPeer {
     this.layer.onGlobalRequest = handler;
   }
 
+  onTurnedAway(handler: (type: string, reason: ChannelRefusal) => void): void {
+    this.layer.onTurnedAway = handler;
+  }
+
   openChannel(type: string, payload: Buffer, timeoutMs?: number): Promise<SshChannel> {
     return this.layer.open(type, payload, (channel) => new ChannelStream(channel), timeoutMs);
   }
@@ -164,6 +172,9 @@ function incoming(request: ChannelRequest): IncomingChannel {
     accept: () => new ChannelStream(request.accept()),
     refuse: (reason, message) => {
       request.refuse(reason, message);
+    },
+    turnAway: (reason, message) => {
+      request.turnAway(reason, message);
     },
   };
 }

@@ -21,11 +21,11 @@ export interface DirectTcpipRequest extends DirectTcpipTarget {
 
 const MAX_PORT = 65_535;
 
-/** Registers who answers direct-tcpip. Ports that are none are refused before. */
+/** Registers who answers direct-tcpip. Ports that are none are turned away before. */
 export function onDirectTcpip(peer: SshPeer, handler: (request: DirectTcpipRequest) => void): void {
   peer.onChannel("direct-tcpip", (channel) => {
     const target = decodeDirectTcpip(channel.payload);
-    if (target.port < 1 || target.port > MAX_PORT) channel.refuse("prohibited", "not a port");
+    if (target.port < 1 || target.port > MAX_PORT) channel.turnAway("channel-malformed", "not a port");
     else handler(toRequest(channel, target));
   });
 }

@@ -156,6 +156,8 @@ export const CHANNEL_OPEN_MS = 20_000;
 export const MAX_NAME_BYTES = 64;
 export const MAX_USER_BYTES = 256;
 export const MAX_ADDRESS_BYTES = 255;
+/** What fits into sun_path (unix(7)); macOS has room for 103. */
+export const MAX_SOCKET_PATH_BYTES = 107;
 export const MAX_COMMAND_BYTES: number = 32 * 1024;
 export const MAX_TEXT_BYTES = 4096;
 

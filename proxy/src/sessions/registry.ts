@@ -17,9 +17,9 @@ export type LiveRequest = Exclude<AccessRequest, IssueRequest>;
 export interface LiveSession {
   /**
    * A connection has shown who it is; what it carries are sessions of their own. "target" is the login of the
-   * forward form at a target, "forward" each session and channel in it.
+   * forward form at a target, "forward" each session and channel in it; "menu" is a session on the proxy itself.
    */
-  readonly kind: "connection" | "jump" | "forward" | "target" | "terminal";
+  readonly kind: "connection" | "jump" | "forward" | "target" | "menu" | "terminal";
   /** What was allowed; it is asked again at each change. */
   readonly request: LiveRequest;
   /** What it was allowed by. */
@@ -60,7 +60,14 @@ export interface SessionEnd {
 }
 
 /** Ends that nobody ordered. */
-export type OrdinaryEnd = "client-closed" | "target-closed" | "tunnel-lost" | "failed" | "shutdown";
+export type OrdinaryEnd =
+  | "client-closed"
+  | "target-closed"
+  | "tunnel-lost"
+  | "failed"
+  | "shutdown"
+  /** The proxy itself had nothing more to say. */
+  | "answered";
 
 /** The holder's end of a session. */
 export interface OpenSession {

@@ -1,5 +1,5 @@
 /** The SSH port: where people come in with their certificates. */
-import { answerAndExit, createSshServer } from "@teleport-access/ssh";
+import { createSshServer } from "@teleport-access/ssh";
 import type { HostKey, SshConnection, SshServer, SshServerLimits } from "@teleport-access/ssh";
 import type { Introduce } from "../introductions.ts";
 import type { Traffic } from "../sessions/registry.ts";
@@ -13,7 +13,7 @@ import { handleJump } from "./jump.ts";
 import type { JumpDeps } from "./jump.ts";
 import { recordRefusedPeer } from "./refused-peers.ts";
 import type { RefusedPeerDeps } from "./refused-peers.ts";
-import { serveMenu } from "./serve-menu.ts";
+import { serveMenu, serveUnreadableTarget } from "./serve-menu.ts";
 
 /** What the port needs. */
 export interface UserServerDeps extends UserAuthDeps, JumpDeps, RefusedPeerDeps {
@@ -64,6 +64,13 @@ function serve(connection: SshConnection<UserIdentity>, deps: UserServerDeps): v
   connection.onClose(() => {
     session.end("client-closed", trafficOf(connection));
   });
+  connection.onTurnedAway((type, reason) => {
+    deps.audit.record({
+      ...{ event: "channel.open", outcome: "denied", reason },
+      ...{ user: connection.identity.user, client: connection.remoteAddress, connection: connection.id },
+      detail: { request: type },
+    });
+  });
   const wish = readTargetWish(connection.user);
   if (wish.kind === "target") {
     serveForward(connection, wish.target, deps);
@@ -73,8 +80,7 @@ function serve(connection: SshConnection<UserIdentity>, deps: UserServerDeps): v
     void handleJump(channel, connection, deps);
   });
   connection.onSession((asked) => {
-    if (wish.kind === "unreadable")
-      answerAndExit(asked.accept(), () => ({ stderr: UNREADABLE_TARGET, status: 255 }));
+    if (wish.kind === "unreadable") serveUnreadableTarget(asked, connection, deps);
     else serveMenu(asked, connection, deps);
   });
 }
@@ -83,5 +89,3 @@ function trafficOf(connection: SshConnection<UserIdentity>): Traffic {
   const { received, sent } = connection.traffic();
   return { bytesIn: received, bytesOut: sent };
 }
-
-const UNREADABLE_TARGET = "A target is written login@host.cluster, or login@host.cluster:port.\n";

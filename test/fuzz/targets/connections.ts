@@ -13,7 +13,10 @@ import {
   ChannelRefusedError,
   connectSsh,
   createSshServer,
+  DIRECT_STREAMLOCAL,
+  encodeDirectStreamlocal,
   encodeDirectTcpip,
+  onDirectStreamlocal,
   SshError,
 } from "@teleport-access/ssh";
 import type { SshServer } from "@teleport-access/ssh";
@@ -64,6 +67,9 @@ function newServer(): SshServer {
         channel.on("error", () => undefined);
         channel.pipe(channel);
       });
+      onDirectStreamlocal(connection, (request) => {
+        request.refuse("prohibited", request.path);
+      });
     },
   });
 }
@@ -100,6 +106,7 @@ const CLIENT_DIALOG: readonly Buffer[] = [
   ask("pty-req", PTY),
   ask("exec", new SshWriter().string("ls")),
   open("direct-tcpip", encodeDirectTcpip(TARGET)),
+  open(DIRECT_STREAMLOCAL, encodeDirectStreamlocal("/run/postgresql/.s.PGSQL.5432")),
   ...SMALL_TALK,
   ask("signal", new SshWriter().string("TERM")),
   message(MSG.GLOBAL_REQUEST).string("no-more-sessions@openssh.com").u8(0).done(),

@@ -2,6 +2,7 @@
  * The forward form: `ssh -A login@host.cluster@proxy`. The proxy is the SSH server here and the SSH client at the
  * target, so it sees the login and every request, and holds them to the grants one by one.
  */
+import { onDirectStreamlocal } from "@teleport-access/ssh";
 import type { SshConnection } from "@teleport-access/ssh";
 import type { UserIdentity } from "../authenticate.ts";
 import { handleJump } from "../jump.ts";
@@ -33,9 +34,16 @@ export function serveForward(
   connection.onSession((asked) => {
     serveSession(asked.accept(), { context, link, takeNotices: () => takeAll(notices) });
   });
+  // An account of the person's own machine may be called user@domain: that names no cluster of ours.
+  function isJump(): boolean {
+    return deps.store.cluster(target.cluster) === undefined;
+  }
   connection.onDirectTcpip((channel) => {
-    // An account of the person's own machine may be called user@domain: that names no cluster of ours.
-    if (deps.store.cluster(target.cluster) === undefined) void handleJump(channel, connection, deps);
+    if (isJump()) void handleJump(channel, connection, deps);
+    else void forwardPort(channel, context, link);
+  });
+  onDirectStreamlocal(connection, (channel) => {
+    if (isJump()) channel.turnAway("channel-type-not-offered", "there are no sockets at the proxy");
     else void forwardPort(channel, context, link);
   });
   connection.onClose(() => {

@@ -26,7 +26,7 @@ const MAX_WISH_LENGTH = 384;
 /** A port is digits without a leading zero: one way to write each. */
 const WISH = /^(?<login>[^@%]+)[@%](?<name>[^@%:]+)(?::(?<port>[1-9]\d{0,4}))?$/;
 
-/** Behind any user name: "ask me for a code" (docs/decisions/0007). No login, host, cluster or port ends like this. */
+/** Behind any user name: "ask me for a code" (docs/decisions/0008). No login, host, cluster or port ends like this. */
 const CODE_WISH = "+code";
 
 /** Whether the person asks to be asked for a one-time code. */
