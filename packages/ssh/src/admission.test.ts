@@ -59,6 +59,36 @@ describe("AdmissionDesk", () => {
     assert.equal(d.connections, 0);
     assert.equal(d.unauthenticated, 0);
   });
+  it("AdmissionDesk counts whoever is asked for a code apart from strangers, up to a bound of its own", () => {
+    const d = desk({ unauthenticatedPerAddress: 2, challengedPerAddress: 3, challenged: 4 });
+    const typing = [1, 2, 3].map(() => {
+      const place = admit(d, "192.0.2.1");
+      place.challenged();
+      place.challenged();
+      return place;
+    });
+    const fourth = admit(d, "192.0.2.1");
+    fourth.challenged();
+    admit(d, "192.0.2.1");
+    assert.deepEqual(
+      d.admit("192.0.2.1"),
+      { admitted: false, reason: "too-many-from-address" },
+      "the fourth went on counting as a stranger",
+    );
+    assert.equal(d.unauthenticated, 5);
+    for (const place of typing) place.authenticated();
+    assert.equal(d.unauthenticated, 2);
+    fourth.challenged();
+    fourth.closed();
+    assert.deepEqual([d.unauthenticated, d.connections], [1, 4]);
+    admit(d, "192.0.2.1");
+  });
+  it("AdmissionDesk bounds all who are asked for a code", () => {
+    const d = desk({ unauthenticated: 1, challenged: 1 });
+    admit(d, "192.0.2.1").challenged();
+    admit(d, "192.0.2.2").challenged();
+    assert.deepEqual(d.admit("192.0.2.3"), { admitted: false, reason: "too-many-unauthenticated" });
+  });
   it("AdmissionDesk bounds all unauthenticated and all connections", () => {
     const few = desk({ unauthenticated: 2 });
     admit(few, "192.0.2.1");

@@ -14,6 +14,8 @@ export type AdmissionRefusal =
 
 /** One place taken. `authenticated` and `closed` give it back, each at most once. */
 export interface Place {
+  /** The key is proven, and somebody is asked for more: a place among strangers is free again. */
+  challenged(): void;
   authenticated(): void;
   closed(): void;
 }
@@ -63,19 +65,54 @@ class Bucket {
   }
 }
 
+/** Connections in one state, by address and in all. */
+class Tally {
+  readonly #byAddress = new Map<string, number>();
+  readonly #perAddress: number;
+  readonly #most: number;
+  total = 0;
+
+  constructor(perAddress: number, most: number) {
+    this.#perAddress = perAddress;
+    this.#most = most;
+  }
+
+  get full(): boolean {
+    return this.total >= this.#most;
+  }
+
+  fullFor(key: string): boolean {
+    return (this.#byAddress.get(key) ?? 0) >= this.#perAddress;
+  }
+
+  add(key: string): void {
+    this.total += 1;
+    this.#byAddress.set(key, (this.#byAddress.get(key) ?? 0) + 1);
+  }
+
+  remove(key: string): void {
+    this.total -= 1;
+    const left = (this.#byAddress.get(key) ?? 1) - 1;
+    if (left === 0) this.#byAddress.delete(key);
+    else this.#byAddress.set(key, left);
+  }
+}
+
 export class AdmissionDesk {
   readonly #limits: SshServerLimits;
   readonly #clock: Clock;
-  readonly #byAddress = new Map<string, number>();
+  readonly #strangers: Tally;
+  readonly #challenged: Tally;
   readonly #rate: Bucket;
   /** Of addresses that connected within the last second or so. */
   readonly #rates = new Map<string, Bucket>();
   #connections = 0;
-  #unauthenticated = 0;
 
   constructor(limits: SshServerLimits, clock: Clock) {
     this.#limits = limits;
     this.#clock = clock;
+    this.#strangers = new Tally(limits.unauthenticatedPerAddress, limits.unauthenticated);
+    this.#challenged = new Tally(limits.challengedPerAddress, limits.challenged);
     this.#rate = new Bucket(limits.handshakesPerSecond, clock.monotonic());
   }
 
@@ -83,8 +120,9 @@ export class AdmissionDesk {
     return this.#connections;
   }
 
+  /** Strangers, and people who are typing. */
   get unauthenticated(): number {
-    return this.#unauthenticated;
+    return this.#strangers.total + this.#challenged.total;
   }
 
   /** How many addresses' rates are remembered. */
@@ -99,16 +137,15 @@ export class AdmissionDesk {
     this.#rate.take();
     this.#rateOf(key).take();
     this.#connections += 1;
-    this.#unauthenticated += 1;
-    this.#byAddress.set(key, (this.#byAddress.get(key) ?? 0) + 1);
+    this.#strangers.add(key);
     return { admitted: true, place: this.#place(key) };
   }
 
   #refuses(key: string): AdmissionRefusal | undefined {
     const limits = this.#limits;
     if (this.#connections >= limits.connections) return "too-many-connections";
-    if (this.#unauthenticated >= limits.unauthenticated) return "too-many-unauthenticated";
-    if ((this.#byAddress.get(key) ?? 0) >= limits.unauthenticatedPerAddress) return "too-many-from-address";
+    if (this.#strangers.full) return "too-many-unauthenticated";
+    if (this.#strangers.fullFor(key)) return "too-many-from-address";
     const now = this.#clock.monotonic();
     return this.#rate.level(now) < 1 || this.#rateOf(key).level(now) < 1 ? "handshake-rate" : undefined;
   }
@@ -132,17 +169,21 @@ export class AdmissionDesk {
   }
 
   #place(key: string): Place {
-    let counted = true;
+    let among: Tally | undefined = this.#strangers;
     let open = true;
-    const authenticated = (): void => {
-      if (!counted) return;
-      counted = false;
-      this.#unauthenticated -= 1;
-      const left = (this.#byAddress.get(key) ?? 1) - 1;
-      if (left === 0) this.#byAddress.delete(key);
-      else this.#byAddress.set(key, left);
-    };
+    function moveTo(next: Tally | undefined): void {
+      among?.remove(key);
+      next?.add(key);
+      among = next;
+    }
+    function authenticated(): void {
+      moveTo(undefined);
+    }
     return {
+      challenged: () => {
+        const room = !this.#challenged.full && !this.#challenged.fullFor(key);
+        if (among === this.#strangers && room) moveTo(this.#challenged);
+      },
       authenticated,
       closed: () => {
         authenticated();

@@ -9,7 +9,7 @@ import { MSG } from "./messages.ts";
 import { startSsh2 } from "./startup.ts";
 import { alice, aliceBody, authFixture, judge, mallory, readyPeer } from "./testing/auth-fixture.ts";
 import type { AuthFixture } from "./testing/auth-fixture.ts";
-import { message, signedRequest } from "./testing/raw-peer.ts";
+import { message, rawClient, signedRequest } from "./testing/raw-peer.ts";
 import type { RawPeer } from "./testing/raw-peer.ts";
 
 describe("createSshServer, with a challenge after the key", () => {
@@ -114,6 +114,25 @@ describe("createSshServer, with a challenge after the key", () => {
     world.clock.advance(1);
     await peer.closed;
     assert.equal(world.refused[0]?.reason, "login-grace");
+    await world.server.close();
+  });
+  it("lets others of the same address come while somebody types", async () => {
+    const world = challenging(challenge, { unauthenticatedPerAddress: 1, challengedPerAddress: 1 });
+    const [first, second] = [await prove(world), await prove(world)];
+    const third = rawClient(world.server);
+    await third.closed;
+    assert.deepEqual(
+      world.refused.map(({ reason }) => reason),
+      ["too-many-from-address"],
+      "the second has no place among those who type",
+    );
+    for (const peer of [first, second]) {
+      peer.send(interactive());
+      await peer.next(MSG.USERAUTH_60);
+      peer.send(answers("123456"));
+      await peer.next(MSG.USERAUTH_SUCCESS);
+    }
+    assert.deepEqual([world.server.unauthenticated(), world.server.connections()], [0, 2]);
     await world.server.close();
   });
   it("does not ask anybody who has not proven a key in this attempt", async () => {

@@ -15,6 +15,13 @@ export interface SshServerLimits {
   readonly unauthenticatedPerAddress: number;
   /** The same over all addresses: each costs about 36 KiB and one key exchange. */
   readonly unauthenticated: number;
+  /**
+   * Connections of one address whose key was proven and whose challenge somebody is typing: they are strangers no
+   * more, and may take `challengeMs`. Beyond it they go on counting as unauthenticated.
+   */
+  readonly challengedPerAddress: number;
+  /** The same over all addresses: what they cost is what strangers cost. */
+  readonly challenged: number;
   /** Connections in all, authenticated ones included. */
   readonly connections: number;
   /** New connections in any second; a key exchange costs 1-2 ms of CPU. One address gets half of them. */
@@ -38,6 +45,9 @@ export const USER_LIMITS: SshServerLimits = {
   tries: 6,
   unauthenticatedPerAddress: 10,
   unauthenticated: 500,
+  // An office behind one address that types its codes at nine o'clock, two minutes each at the most.
+  challengedPerAddress: 100,
+  challenged: 500,
   connections: 10_000,
   handshakesPerSecond: 200,
   // People never wait for each other's key exchanges, nor for agents'.

@@ -11,6 +11,7 @@ import { systemClock } from "@teleport-access/daemon";
 import type { Clock } from "@teleport-access/daemon";
 
 import { AdmissionDesk } from "./admission.ts";
+import type { Place } from "./admission.ts";
 import { ciphers } from "./algorithms.ts";
 import type { AuthRequest } from "./auth-request.ts";
 import { AuthServer } from "./auth-server.ts";
@@ -200,19 +201,21 @@ class ListeningServer<I> implements SshServer {
     // It left while it was introduced: there will be no 'close' to give a place back.
     if (socket.destroyed) return;
     const address: ArrivedPeer = { id: newConnectionId(), ...peer };
-    const { remoteAddress } = address;
-    const admission = this.#desk.admit(remoteAddress);
+    const admission = this.#desk.admit(peer.remoteAddress);
     if (!admission.admitted) {
       socket.destroy();
-      this.#options.refused?.({ remoteAddress, user: "", reason: admission.reason });
+      this.#options.refused?.({ remoteAddress: peer.remoteAddress, user: "", reason: admission.reason });
       return;
     }
     // A peer that is gone before it is accepted has an 'error' nobody else hears.
     socket.on("error", () => undefined);
     const leave = this.#room.enter(() => {
-      this.#begin(socket, address, () => {
-        admission.place.authenticated();
-        leave();
+      this.#begin(socket, address, {
+        ...admission.place,
+        authenticated: () => {
+          admission.place.authenticated();
+          leave();
+        },
       });
     });
     socket.once("close", () => {
@@ -222,9 +225,9 @@ class ListeningServer<I> implements SshServer {
   }
 
   /** It is the peer's turn. */
-  #begin(socket: Duplex, address: ArrivedPeer, authenticated: () => void): void {
+  #begin(socket: Duplex, address: ArrivedPeer, progress: ArrivalOptions<I>["progress"]): void {
     try {
-      new Arrival(socket, { address, authenticated, server: this.#arrivals() });
+      new Arrival(socket, { address, progress, server: this.#arrivals() });
     } catch (error) {
       // Host keys that cannot be offered are our fault: the connection ends, the server does not.
       socket.destroy();
@@ -254,8 +257,7 @@ interface ArrivalServer<I> {
 
 interface ArrivalOptions<I> {
   readonly address: ArrivedPeer;
-  /** Told once. */
-  readonly authenticated: () => void;
+  readonly progress: Pick<Place, "challenged" | "authenticated">;
   readonly server: ArrivalServer<I>;
 }
 
@@ -264,7 +266,7 @@ class Arrival<I> {
   readonly #server: ArrivalServer<I>;
   readonly #address: ArrivedPeer;
   readonly #arrivedAt: number;
-  readonly #authenticated: () => void;
+  readonly #progress: ArrivalOptions<I>["progress"];
   readonly #transport: Transport;
   readonly #auth: AuthServer<I>;
   readonly #stops: (() => void)[] = [];
@@ -273,11 +275,11 @@ class Arrival<I> {
   #reason: SshRefusal = "protocol-error";
   #wasChallenged = false;
 
-  constructor(socket: Duplex, { address, authenticated, server }: ArrivalOptions<I>) {
+  constructor(socket: Duplex, { address, progress, server }: ArrivalOptions<I>) {
     this.#server = server;
     this.#arrivedAt = server.clock.monotonic();
     this.#address = address;
-    this.#authenticated = authenticated;
+    this.#progress = progress;
     this.#transport = new Transport({
       socket,
       role: { kind: "server", hostKeys: server.offer },
@@ -312,6 +314,7 @@ class Arrival<I> {
   #challenged(): void {
     if (this.#wasChallenged) return;
     this.#wasChallenged = true;
+    this.#progress.challenged();
     this.#stop();
     this.#grace(this.#server.limits.challengeMs);
   }
@@ -348,7 +351,7 @@ class Arrival<I> {
 
   #accepted(identity: I, user: string): void {
     const { options, limits, clock } = this.#server;
-    this.#authenticated();
+    this.#progress.authenticated();
     this.#stop();
     const transport = this.#transport;
     transport.receiveLimit = Infinity;
