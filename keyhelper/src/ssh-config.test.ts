@@ -35,6 +35,8 @@ Host proxy.example.com
   StrictHostKeyChecking yes
   UpdateHostKeys no
   CheckHostIP no
+  ServerAliveInterval 15
+  ServerAliveCountMax 3
 
 Host *.lab *.prod
   ProxyJump alice@proxy.example.com:3023
@@ -45,6 +47,8 @@ Host *.lab *.prod
   StrictHostKeyChecking yes
   UpdateHostKeys no
   CheckHostIP no
+  ServerAliveInterval 15
+  ServerAliveCountMax 3
 `;
 
 /** What real ssh makes of a config for a destination, by keyword. */
@@ -85,6 +89,7 @@ test("formatSshConfig is understood by real ssh, for a target and for the proxy 
     assert.equal(hop.get("userknownhostsfile"), FACTS.knownHostsPath);
     assert.equal(hop.get("stricthostkeychecking"), "true");
     assert.equal(hop.get("identitiesonly"), "yes");
+    assert.deepEqual([hop.get("serveraliveinterval"), hop.get("serveralivecountmax")], ["15", "3"]);
   }
   assert.equal(readWithSsh(formatSshConfig(FACTS), "web-1.example.org").get("proxyjump"), undefined);
 });

@@ -60,6 +60,9 @@ function identity(facts: SshConfigFacts): readonly string[] {
     // The keys come from the proxy over TLS: hosts cannot add to them.
     "  UpdateHostKeys no",
     "  CheckHostIP no",
+    // Without these ssh never notices that a proxy, a target or the network is gone: now within a minute.
+    "  ServerAliveInterval 15",
+    "  ServerAliveCountMax 3",
   ];
 }
 
