@@ -164,7 +164,7 @@ function createParts({ environment, keys, kube, clock, log, metrics: registry }:
   const tunnels = createTunnelRegistry(store, clock);
   const status = createTunnelStatusWriter({
     ...{ kube, namespace, pod, clock, log },
-    counts: () => tunnels.counts(),
+    count: (cluster) => tunnels.count(cluster),
   });
   tunnels.onChange((cluster) => {
     status.changed(cluster);
@@ -172,7 +172,7 @@ function createParts({ environment, keys, kube, clock, log, metrics: registry }:
   function judge(cause: JudgeCause): void {
     // People first: what they have open must not wait for the agents' goodbyes.
     const cut = sessions.judge(cause);
-    tunnels.judge();
+    tunnels.judge(cause.clusters ?? []);
     if (cut > 0) audit.record({ event: "access.revoked", outcome: "info", detail: { sessions: cut } });
   }
   store.onChange(judge);
@@ -299,8 +299,9 @@ class RunningProxy implements Proxy {
   #look(): void {
     const { store, sessions, tunnels, metrics } = this.#running;
     const now = this.#deps.clock.now();
-    if (!store.checkFreshness()) tunnels.judge();
+    store.checkFreshness();
     sessions.catchUp();
+    tunnels.catchUp();
     metrics.sessions.set(sessions.size);
     metrics.tunnels.set(tunnels.size);
     metrics.accessListAge.set(store.synced ? (now - store.lastProof()) / 1000 : now / 1000);

@@ -99,6 +99,19 @@ describe("createAccessStore()", () => {
     assert.equal(causes[0]?.versions.get("u-useraccesses-alice-prod"), gone.metadata.resourceVersion);
   });
 
+  test("createAccessStore() tells listeners whose trust is another one", () => {
+    const { store, put, remove } = createFixture();
+    const causes: AccessChange[] = [];
+    store.onChange((cause) => causes.push(cause));
+    put("trustedhostcas", trustObject("dev"), trustObject());
+    put("useraccesses", grantObject("b"));
+    remove("trustedhostcas", trustObject());
+    assert.deepEqual(
+      causes.map(({ clusters }) => clusters),
+      [["dev"], [], ["prod"]],
+    );
+  });
+
   test("createAccessStore() tells every listener, even when one fails", () => {
     const { store, put, lines } = createFixture();
     let told = false;

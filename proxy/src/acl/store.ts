@@ -68,6 +68,8 @@ export interface AccessChange {
   readonly at: number;
   /** The resourceVersion that each object of the batch now has (a deleted one: had in its end), by uid. */
   readonly versions: ReadonlyMap<string, string>;
+  /** The clusters whose trust is another one now. */
+  readonly clusters: readonly string[];
 }
 
 /** The kinds that the proxy watches, by plural. */
@@ -232,11 +234,12 @@ class Store implements FilledAccessStore {
 
   apply(kind: WatchedKind, changes: readonly Change<KubeObject>[]): void {
     const at = this.#options.clock.monotonic();
-    if (!this.#tableOf(kind).apply(changes)) return;
+    const changed = this.#tableOf(kind).apply(changes);
+    if (changed.length === 0) return;
     const versions = new Map(
       changes.map(({ object: { metadata } }) => [metadata.uid ?? "", metadata.resourceVersion ?? ""]),
     );
-    this.#tell({ at, versions });
+    this.#tell({ at, versions, clusters: kind === "trustedhostcas" ? changed : [] });
   }
 
   markSynced(kind: WatchedKind): void {
@@ -254,11 +257,11 @@ class Store implements FilledAccessStore {
     this.#wasStale = stale;
     if (stale) log.warn("access list is stale", { lastProof: new Date(this.lastProof()).toISOString() });
     else log.info("access list is fresh");
-    this.#tell({ at: clock.monotonic(), versions: new Map() });
+    this.#tell({ at: clock.monotonic(), versions: new Map(), clusters: [] });
     return true;
   }
 
-  #tableOf(kind: WatchedKind): { apply(changes: readonly Change<KubeObject>[]): boolean } {
+  #tableOf(kind: WatchedKind): { apply(changes: readonly Change<KubeObject>[]): readonly string[] } {
     switch (kind) {
       case "useraccesses":
         return this.#grants;

@@ -48,10 +48,11 @@ export class ViewTable<V extends ObjectView> {
     return members === undefined ? [] : [...members.values()];
   }
 
-  /** Takes a batch in, in order; true when decisions may now come out differently. */
-  apply(changes: readonly Change<KubeObject>[]): boolean {
-    // No short cut: every change must be applied.
-    return changes.filter((change) => this.#applyOne(change)).length > 0;
+  /** Takes a batch in, in order; returns the names of the objects by which decisions may now come out differently. */
+  apply(changes: readonly Change<KubeObject>[]): readonly string[] {
+    return changes
+      .filter((change) => this.#applyOne(change))
+      .map(({ object: { metadata } }) => metadata.name);
   }
 
   #applyOne({ type, object }: Change<KubeObject>): boolean {

@@ -132,8 +132,8 @@ describe("runTunnel()", () => {
     await start();
     say(HELLO);
     put("trustedhostcas", trustObject("prod", { maxTunnels: 2 }));
-    tunnels.judge();
-    tunnels.judge();
+    tunnels.judge(["prod"]);
+    tunnels.judge(["prod"]);
     assert.equal(control.sent.filter((message) => message.type === "authorities").length, 1);
   });
 

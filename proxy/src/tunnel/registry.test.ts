@@ -6,6 +6,7 @@ import type { CertificateParts, Fixture } from "../world-fixture.test.ts";
 import {
   certificateOf,
   createFixture,
+  grantObject,
   HOST_CA,
   HOUR,
   NOW,
@@ -23,23 +24,30 @@ interface FakeTunnel extends Tunnel {
   readonly sent: ProxyMessage[];
 }
 
+interface TunnelParts extends CertificateParts {
+  readonly cluster?: string;
+  readonly hosts?: readonly string[];
+  readonly trustUid?: string;
+}
+
 interface World extends Fixture {
   readonly tunnels: TunnelRegistry;
-  readonly add: (parts?: CertificateParts & { hosts?: readonly string[]; trustUid?: string }) => FakeTunnel;
+  readonly add: (parts?: TunnelParts) => FakeTunnel;
 }
 
 function createWorld(): World {
   const fixture = createFixture();
   const tunnels = createTunnelRegistry(fixture.store, fixture.clock);
-  fixture.store.onChange(() => {
-    tunnels.judge();
+  fixture.store.onChange(({ clusters }) => {
+    tunnels.judge(clusters);
   });
-  function add(parts: CertificateParts & { hosts?: readonly string[]; trustUid?: string } = {}): FakeTunnel {
+  function add(parts: TunnelParts = {}): FakeTunnel {
+    const cluster = parts.cluster ?? "prod";
     const targets: readonly AnnouncedTarget[] = (parts.hosts ?? []).map((host) => ({ host }));
-    const certificate = certificateOf({ type: "host", ca: HOST_CA, principals: ["prod"], ...parts });
-    const trustUid = parts.trustUid ?? "u-trustedhostcas-prod";
+    const certificate = certificateOf({ type: "host", ca: HOST_CA, principals: [cluster], ...parts });
+    const trustUid = parts.trustUid ?? `u-trustedhostcas-${cluster}`;
     const tunnel: FakeTunnel = {
-      identity: { cluster: "prod", trustUid, certificate, source: "192.0.2.9" },
+      identity: { cluster, trustUid, certificate, source: "192.0.2.9" },
       agent: "prod-agent-0",
       busy: 0,
       ends: [],
@@ -145,13 +153,13 @@ describe("createTunnelRegistry()", () => {
     const tunnel = add({ to: NOW + HOUR });
     tunnel.busy = 1;
     clock.advance(HOUR);
-    tunnels.judge();
-    tunnels.judge();
+    tunnels.catchUp();
+    tunnels.catchUp();
     assert.deepEqual(tunnel.ends, []);
     assert.deepEqual(tunnel.sent.filter((message) => message.type === "drain").length, 1);
     assert.equal(tunnels.leastBusy("prod"), undefined);
     tunnel.busy = 0;
-    tunnels.judge();
+    tunnels.catchUp();
     assert.deepEqual(tunnel.ends, ["certificate-expired"]);
   });
 
@@ -162,6 +170,47 @@ describe("createTunnelRegistry()", () => {
     const tunnel = add();
     tunnel.end("closed");
     assert.deepEqual(seen, ["prod 1", "prod 0"]);
-    assert.deepEqual([...tunnels.counts()], []);
+  });
+
+  test("createTunnelRegistry() ends tunnels whose certificate has ended, and those of a clock that was set back", () => {
+    for (const jump of [HOUR, -2 * HOUR]) {
+      const { tunnels, add, clock } = createWorld();
+      const tunnel = add({ to: NOW + HOUR });
+      tunnels.catchUp();
+      assert.deepEqual(tunnel.ends, []);
+      clock.advance(jump);
+      tunnels.catchUp();
+      assert.deepEqual(tunnel.ends, [jump > 0 ? "certificate-expired" : "certificate-not-yet-valid"]);
+    }
+  });
+
+  test("createTunnelRegistry() judges the tunnels of the clusters that changed, and no others", () => {
+    const { tunnels, add, put } = createWorld();
+    const clusters = Array.from({ length: 50 }, (_, index) => `c-${index}`);
+    put("trustedhostcas", ...clusters.map((cluster) => trustObject(cluster)));
+    const all = clusters.flatMap((cluster) => [add({ cluster }), add({ cluster })]);
+    /** Each judgement that lets a tunnel live tells it the authorities. */
+    function judgements(act: () => void): number {
+      const before = all.flatMap(({ sent }) => sent).length;
+      act();
+      return all.flatMap(({ sent }) => sent).length - before;
+    }
+    assert.equal(
+      judgements(() => {
+        put("trustedhostcas", trustObject("c-7", { maxTunnels: 9 }));
+      }),
+      2,
+      "two tunnels belong to the cluster",
+    );
+    assert.equal(
+      judgements(() => {
+        // A status that was written, a grant, and the tick of each second decide nothing about tunnels.
+        put("trustedhostcas", trustObject("c-7", { maxTunnels: 9 }, { generation: 2 }));
+        put("useraccesses", grantObject("more"));
+        tunnels.catchUp();
+      }),
+      0,
+    );
+    assert.equal(all.flatMap(({ ends }) => ends).length, 0);
   });
 });

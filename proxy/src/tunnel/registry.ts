@@ -53,10 +53,10 @@ export interface TunnelRegistry {
   leastBusy(cluster: string): Tunnel | undefined;
   /** What the cluster's agents announce, all together. */
   announcedTargets(cluster: string): readonly AnnouncedTarget[];
-  /** How many each cluster has, those with none left out. */
-  counts(): ReadonlyMap<string, number>;
-  /** Holds every tunnel against the trust of now. */
-  judge(): void;
+  /** Holds the tunnels of these clusters against the trust of now. */
+  judge(clusters: readonly string[]): void;
+  /** Judges the tunnels whose certificate has ended by the clock, or has not begun: clocks are set back, too. */
+  catchUp(): void;
   broadcast(message: ProxyMessage): void;
   /** Ends all of them. */
   end(reason: TunnelEnd): void;
@@ -69,10 +69,18 @@ export function createTunnelRegistry(store: Pick<AccessStore, "cluster">, clock:
   return new Registry(store, clock);
 }
 
+/** When a tunnel's certificate is good, in milliseconds since 1970: ten thousand of them are looked at each second. */
+interface Validity {
+  readonly from: number;
+  readonly to: number;
+}
+
 class Registry implements TunnelRegistry {
   readonly #store: Pick<AccessStore, "cluster">;
   readonly #clock: Clock;
-  readonly #tunnels = new Set<Tunnel>();
+  readonly #tunnels = new Map<Tunnel, Validity>();
+  /** The same by cluster, those with none left out. */
+  readonly #clusters = new Map<string, Set<Tunnel>>();
   readonly #listeners: ((cluster: string) => void)[] = [];
   readonly #drained = new WeakSet<Tunnel>();
 
@@ -86,29 +94,36 @@ class Registry implements TunnelRegistry {
   }
 
   add(tunnel: Tunnel): void {
-    const { cluster } = tunnel.identity;
-    this.#tunnels.add(tunnel);
+    const { cluster, certificate } = tunnel.identity;
+    this.#tunnels.set(tunnel, { from: Number(certificate.validAfter) * 1000, to: expiryOf(certificate) });
+    const members = this.#clusters.get(cluster) ?? new Set();
+    this.#clusters.set(cluster, members.add(tunnel));
     this.#judgeOne(tunnel, this.#clock.now());
     if (this.count(cluster) > (this.#store.cluster(cluster)?.maxTunnels ?? 0)) tunnel.end("too-many-tunnels");
     this.#tell(cluster);
   }
 
   remove(tunnel: Tunnel): void {
-    if (this.#tunnels.delete(tunnel)) this.#tell(tunnel.identity.cluster);
+    if (!this.#tunnels.delete(tunnel)) return;
+    const { cluster } = tunnel.identity;
+    const members = this.#clusters.get(cluster);
+    members?.delete(tunnel);
+    if (members?.size === 0) this.#clusters.delete(cluster);
+    this.#tell(cluster);
   }
 
   count(cluster: string): number {
-    return this.#of(cluster).length;
+    return this.#clusters.get(cluster)?.size ?? 0;
   }
 
   leastBusy(cluster: string): Tunnel | undefined {
     const now = this.#clock.now();
-    return this.#of(cluster)
-      .filter((tunnel) => now < expiryOf(tunnel.identity.certificate))
-      .reduce<Tunnel | undefined>(
-        (best, tunnel) => (best === undefined || tunnel.channels() < best.channels() ? tunnel : best),
-        undefined,
-      );
+    let best: Tunnel | undefined;
+    for (const tunnel of this.#clusters.get(cluster) ?? []) {
+      if (now >= (this.#tunnels.get(tunnel)?.to ?? 0)) continue;
+      if (best === undefined || tunnel.channels() < best.channels()) best = tunnel;
+    }
+    return best;
   }
 
   announcedTargets(cluster: string): readonly AnnouncedTarget[] {
@@ -116,33 +131,34 @@ class Registry implements TunnelRegistry {
     return [...new Map(targets.map((target) => [target.host, target])).values()];
   }
 
-  counts(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
-    for (const { identity } of this.#tunnels) {
-      counts.set(identity.cluster, (counts.get(identity.cluster) ?? 0) + 1);
-    }
-    return counts;
+  judge(clusters: readonly string[]): void {
+    const now = this.#clock.now();
+    for (const cluster of clusters) for (const tunnel of this.#of(cluster)) this.#judgeOne(tunnel, now);
   }
 
-  judge(): void {
+  catchUp(): void {
     const now = this.#clock.now();
-    for (const tunnel of [...this.#tunnels]) this.#judgeOne(tunnel, now);
+    // Numbers only. What is found is ended after the walk, which ending would disturb.
+    const found: Tunnel[] = [];
+    for (const [tunnel, { from, to }] of this.#tunnels) if (now < from || now >= to) found.push(tunnel);
+    for (const tunnel of found) this.#judgeOne(tunnel, now);
   }
 
   broadcast(message: ProxyMessage): void {
-    for (const tunnel of this.#tunnels) tunnel.send(message);
+    for (const tunnel of this.#tunnels.keys()) tunnel.send(message);
   }
 
   end(reason: TunnelEnd): void {
-    for (const tunnel of [...this.#tunnels]) tunnel.end(reason);
+    for (const tunnel of [...this.#tunnels.keys()]) tunnel.end(reason);
   }
 
   onChange(listener: (cluster: string) => void): void {
     this.#listeners.push(listener);
   }
 
+  /** A copy: judging a tunnel may end it. */
   #of(cluster: string): Tunnel[] {
-    return [...this.#tunnels].filter((tunnel) => tunnel.identity.cluster === cluster);
+    return [...(this.#clusters.get(cluster) ?? [])];
   }
 
   #judgeOne(tunnel: Tunnel, now: number): void {

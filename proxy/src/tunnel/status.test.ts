@@ -35,7 +35,7 @@ function createWorld(fail?: KubeError): World {
     pod: "acme-0",
     clock,
     log: createLogger({ program: "proxy", level: "silent" }),
-    counts: () => counts,
+    count: (cluster) => counts.get(cluster) ?? 0,
   });
   return {
     ...{ clock, writer, writes, counts },

@@ -18,8 +18,8 @@ export interface TunnelStatusOptions {
   readonly pod: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Tunnels by cluster, now. */
-  counts(): ReadonlyMap<string, number>;
+  /** The tunnels of a cluster, now. */
+  count(cluster: string): number;
 }
 
 /** The writer. */
@@ -71,7 +71,7 @@ class Writer implements TunnelStatusWriter {
     const lastUpdateTime = new Date(clock.now()).toISOString();
     await Promise.all(
       clusters.map((cluster) =>
-        this.#apply(cluster, [{ pod, tunnels: this.#options.counts().get(cluster) ?? 0, lastUpdateTime }]),
+        this.#apply(cluster, [{ pod, tunnels: this.#options.count(cluster), lastUpdateTime }]),
       ),
     );
     this.#last = clock.monotonic();
