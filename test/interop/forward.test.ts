@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TUNNEL_KEEPALIVE } from "@teleport-access/ssh";
+import { AGENT_KEEPALIVE } from "@teleport-access/ssh";
 import { openSshMatrix } from "@teleport-access/testkit";
 import { connectPerson } from "./forward-person.ts";
 import { startForwardWorld } from "./forward-world.ts";
@@ -15,9 +15,9 @@ import { localOpenSsh } from "./proxy-world.ts";
 
 const { installed } = openSshMatrix();
 const MEGABYTES = 8_000_000;
-const { lookEveryMs, idleLooks, unanswered } = TUNNEL_KEEPALIVE;
-/** A tunnel would have been given up by then: a look that hears, looks that wait and ask, and the one that cuts. */
-const STILL_MS = lookEveryMs * (idleLooks + unanswered + 1) + 500;
+const { lookEveryMs, idleLooks, answerLooks } = AGENT_KEEPALIVE;
+/** A tunnel would have been given up by then: a look that hears, looks that wait, ask and wait again, and the one that cuts. */
+const STILL_MS = lookEveryMs * (1 + idleLooks[1] + answerLooks + 1) + 500;
 
 for (const openSsh of installed) {
   describe(`ssh -A through the proxy with ${openSsh.version}`, { concurrency: false }, () => {

@@ -21,7 +21,7 @@ import { ConnectionLayer } from "./connection-layer.ts";
 import { SshError } from "./errors.ts";
 import { HostVerifier } from "./host-verifier.ts";
 import type { HostTrust } from "./host-verifier.ts";
-import { startKeepalive, TUNNEL_KEEPALIVE } from "./keepalive.ts";
+import { AGENT_KEEPALIVE, startKeepalive } from "./keepalive.ts";
 import type { KeepalivePolicy } from "./keepalive.ts";
 import { TUNNEL_LIMITS } from "./limits.ts";
 import { REKEY, startRekey } from "./rekey.ts";
@@ -46,7 +46,7 @@ interface BaseOptions {
   /** For dialling, key exchange and authentication together, but for the time that `identity` takes. */
   readonly timeoutMs: number;
   readonly chacha20?: boolean;
-  /** @default TUNNEL_KEEPALIVE */
+  /** @default AGENT_KEEPALIVE */
   readonly keepalive?: KeepalivePolicy;
   readonly rekey?: RekeyPolicy;
   /** Channels open at once, the server's included. @default those of a tunnel */
@@ -225,7 +225,7 @@ class Attempt {
       layer.ping();
     }
     this.#stops.push(
-      startKeepalive(transport, ping, { clock, policy: options.keepalive ?? TUNNEL_KEEPALIVE }),
+      startKeepalive(transport, ping, { clock, policy: options.keepalive ?? AGENT_KEEPALIVE }),
     );
     this.#stops.push(startRekey(transport, { clock, policy: options.rekey ?? REKEY }));
     layer.holdOpens();

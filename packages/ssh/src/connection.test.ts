@@ -115,7 +115,7 @@ describe("SshConnection", () => {
   });
   it("cuts a hung peer by keep-alive, and asks a live one", async () => {
     const { server, clock, connection, peer } = await peerFixture({
-      keepalive: { lookEveryMs: 1000, idleLooks: 1, unanswered: 2 },
+      keepalive: { lookEveryMs: 1000, idleLooks: [1, 1], outstandingLooks: 1, answerLooks: 1 },
     });
     clock.advance(1000);
     clock.advance(1000);

@@ -46,7 +46,7 @@ export { relaySession } from "./session-relay.ts";
 export type { SessionPlan, SessionRelay, SessionRelayOptions } from "./session-relay.ts";
 export { spliceChannels, spliceSocket } from "./splice.ts";
 export type { Splice } from "./splice.ts";
-export { TUNNEL_KEEPALIVE, USER_KEEPALIVE } from "./keepalive.ts";
+export { AGENT_KEEPALIVE, TUNNEL_KEEPALIVE, USER_KEEPALIVE } from "./keepalive.ts";
 export type { KeepalivePolicy } from "./keepalive.ts";
 export { REKEY } from "./rekey.ts";
 export type { RekeyPolicy } from "./rekey.ts";

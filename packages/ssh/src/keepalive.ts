@@ -1,34 +1,53 @@
 /**
  * Is the peer still there? (design, section 9)
  *
- * The kernel finds vanished hosts (transport.ts turns its probes on). This file
- * finds processes that hang behind a healthy kernel: it asks after silence, often
- * while we wait for something, seldom otherwise, and gives up after a few asks
- * without any byte in return. Silence is counted in asks, not in time, so that
- * a process that was itself suspended does not condemn its peers on waking up.
+ * The kernel finds vanished hosts (tune-socket.ts turns its probes on). This file
+ * finds processes that hang behind a healthy kernel: it asks after silence, soon
+ * while we wait for something, late otherwise, and gives up when no byte comes in
+ * return. Silence is counted in looks, not in time, so that a process that was
+ * itself suspended does not condemn its peers on waking up (rounds.ts).
+ *
+ * Any byte is a sign of life, so one side's question and the other's answer serve both. Of a
+ * tunnel, the proxy asks first: its questions leave many at a time, and their answers come so.
  */
 import type { Clock } from "@teleport-access/daemon";
 
 import { SshError } from "./errors.ts";
+import { lookEvery } from "./rounds.ts";
 import type { Transport } from "./transport.ts";
 
 export interface KeepalivePolicy {
-  /** How often to look. While bytes are outstanding, each look at a silent peer asks. */
+  /** How often to look. */
   readonly lookEveryMs: number;
-  /** Looks of silence, with nothing outstanding, before asking. */
-  readonly idleLooks: number;
-  /** Asks without an answer after which the next look cuts. */
-  readonly unanswered: number;
+  /** Looks of silence before asking, with nothing outstanding: by chance between the two, so that many do not ask in step. */
+  readonly idleLooks: readonly [least: number, most: number];
+  /** The same while we wait for the peer, be it for an answer or to read what we send. */
+  readonly outstandingLooks: number;
+  /** Looks after the question. The one after these cuts, unless a byte came. */
+  readonly answerLooks: number;
 }
 
 /**
- * Tunnels: a hung peer with bytes outstanding is noticed within 10 s, an idle one within 12.5 s. The answer to one
- * side counts as a sign of life for the other, so an idle tunnel costs one question and one answer each five seconds.
+ * The proxy's side of a tunnel. With the look that it takes to see that nothing came, a hung agent is noticed within
+ * 7 s while something is outstanding and within 13.5 s otherwise; it has 4 s for its answer.
  */
-export const TUNNEL_KEEPALIVE: KeepalivePolicy = { lookEveryMs: 2_500, idleLooks: 2, unanswered: 2 };
+export const TUNNEL_KEEPALIVE: KeepalivePolicy = {
+  lookEveryMs: 500,
+  idleLooks: [14, 18],
+  outstandingLooks: 5,
+  answerLooks: 7,
+};
+
+/** The agent's side: idle, it asks only when the proxy has not, and gives up within 14 s. */
+export const AGENT_KEEPALIVE: KeepalivePolicy = { ...TUNNEL_KEEPALIVE, idleLooks: [19, 19] };
 
 /** People suspend their ssh with ~^Z or ^Z and come back: they get five minutes. */
-export const USER_KEEPALIVE: KeepalivePolicy = { lookEveryMs: 30_000, idleLooks: 2, unanswered: 10 };
+export const USER_KEEPALIVE: KeepalivePolicy = {
+  lookEveryMs: 30_000,
+  idleLooks: [2, 2],
+  outstandingLooks: 1,
+  answerLooks: 9,
+};
 
 export interface Watched {
   readonly received: number;
@@ -42,14 +61,18 @@ export type KeepaliveStep = "wait" | "ask" | "cut";
 /** Decides what to do at each look; keeps only counts. */
 export class KeepaliveJudge {
   readonly #policy: KeepalivePolicy;
+  readonly #idleLooks: number;
   #received = 0;
   /** What had been sent when the peer was last heard. */
   #sentWhenHeard = 0;
   #silentLooks = 0;
-  #asked = 0;
+  /** The silent look at which we asked; 0 before that. */
+  #askedAt = 0;
 
-  constructor(policy: KeepalivePolicy) {
+  constructor(policy: KeepalivePolicy, random: () => number = Math.random) {
+    const [least, most] = policy.idleLooks;
     this.#policy = policy;
+    this.#idleLooks = least + Math.floor(random() * (most - least + 1));
   }
 
   look({ received, sent, queued }: Watched): KeepaliveStep {
@@ -57,14 +80,15 @@ export class KeepaliveJudge {
       this.#received = received;
       this.#sentWhenHeard = sent;
       this.#silentLooks = 0;
-      this.#asked = 0;
+      this.#askedAt = 0;
       return "wait";
     }
     this.#silentLooks += 1;
-    if (this.#asked >= this.#policy.unanswered) return "cut";
+    const { outstandingLooks, answerLooks } = this.#policy;
+    if (this.#askedAt > 0) return this.#silentLooks - this.#askedAt > answerLooks ? "cut" : "wait";
     const outstanding = queued > 0 || sent > this.#sentWhenHeard;
-    if (!outstanding && this.#silentLooks < this.#policy.idleLooks) return "wait";
-    this.#asked += 1;
+    if (this.#silentLooks < (outstanding ? outstandingLooks : this.#idleLooks)) return "wait";
+    this.#askedAt = this.#silentLooks;
     return "ask";
   }
 }
@@ -76,19 +100,12 @@ export function startKeepalive(
   { clock, policy }: { readonly clock: Clock; readonly policy: KeepalivePolicy },
 ): () => void {
   const judge = new KeepaliveJudge(policy);
-  let timer = clock.setTimer(policy.lookEveryMs, look);
   function look(): void {
     const { bytesReceived: received, output } = transport;
     const step = judge.look({ received, sent: output.bytes, queued: output.pending });
-    if (step === "cut") {
-      // Half-closing would leave a dead tunnel registered: destroy.
-      transport.destroy(new SshError("SSH_TIMEOUT", "the peer does not answer"));
-      return;
-    }
     if (step === "ask") ping();
-    timer = clock.setTimer(policy.lookEveryMs, look);
+    // Half-closing would leave a dead tunnel registered: destroy.
+    else if (step === "cut") transport.destroy(new SshError("SSH_TIMEOUT", "the peer does not answer"));
   }
-  return function stop() {
-    timer.cancel();
-  };
+  return lookEvery(policy.lookEveryMs, look, clock);
 }

@@ -6,6 +6,7 @@ import type { Clock } from "@teleport-access/daemon";
 
 import { SshError } from "./errors.ts";
 import { KEY_EXCHANGE_MS } from "./limits.ts";
+import { lookEvery } from "./rounds.ts";
 import type { Transport } from "./transport.ts";
 
 export interface RekeyPolicy {
@@ -24,21 +25,31 @@ export const REKEY: RekeyPolicy = {
   checkEveryMs: 10_000,
 };
 
+/** By chance, up to so much of the time before a re-key is left out: who has come back together need not re-key together. */
+const EARLIER = 1 / 4;
+
+export interface RekeyOptions {
+  readonly clock: Clock;
+  readonly policy: RekeyPolicy;
+  /** @default Math.random */
+  readonly random?: () => number;
+}
+
 /** Re-keys a connection when its policy says so, and cuts it when a key exchange is left unfinished. */
 export function startRekey(
   transport: Transport,
-  { clock, policy }: { readonly clock: Clock; readonly policy: RekeyPolicy },
+  { clock, policy, random = Math.random }: RekeyOptions,
 ): () => void {
+  const everyMs = policy.everyMs * (1 - EARLIER * random());
   let exchanges = transport.exchanges;
   let since = clock.monotonic();
   let mark = measure(transport);
   let unfinishedSince: number | undefined;
-  let timer = clock.setTimer(policy.checkEveryMs, check);
 
   function due(): boolean {
     const now = measure(transport);
     return (
-      clock.monotonic() - since >= policy.everyMs ||
+      clock.monotonic() - since >= everyMs ||
       now.bytes - mark.bytes >= policy.bytes ||
       now.packets - mark.packets >= policy.packets
     );
@@ -57,15 +68,11 @@ export function startRekey(
       unfinishedSince ??= clock.monotonic();
       if (clock.monotonic() - unfinishedSince >= KEY_EXCHANGE_MS) {
         transport.destroy(new SshError("SSH_TIMEOUT", "the peer left a key exchange unfinished"));
-        return;
       }
     }
-    timer = clock.setTimer(policy.checkEveryMs, check);
   }
 
-  return function stop() {
-    timer.cancel();
-  };
+  return lookEvery(policy.checkEveryMs, check, clock);
 }
 
 function measure(transport: Transport): { readonly bytes: number; readonly packets: number } {
