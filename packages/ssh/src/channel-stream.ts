@@ -57,6 +57,8 @@ export class ChannelStream extends Duplex implements SshChannel {
   /** Extended data; dropped unless somebody wants it. */
   onExtended: ((chunk: Buffer, type: number) => void) | undefined;
   onOver: (() => void) | undefined;
+  /** Whether the peer's requests count after our CLOSE. Only where they start nothing. */
+  hearsOut = false;
 
   constructor(channel: Channel) {
     super({ readableHighWaterMark: HIGH_WATER_BYTES, writableHighWaterMark: HIGH_WATER_BYTES });
@@ -83,7 +85,11 @@ export class ChannelStream extends Duplex implements SshChannel {
   }
 
   #consumer(): ChannelConsumer {
+    const hearsOut = (): boolean => this.hearsOut;
     return {
+      get hearsOut() {
+        return hearsOut();
+      },
       data: (chunk, extended) => {
         this.#receive(chunk, extended);
       },

@@ -125,6 +125,8 @@ function readStderr(stream: ChannelStream): Readable {
 
 function watchExit(stream: ChannelStream): Promise<SessionExit> {
   let exit: SessionExit = {};
+  // Whoever has read and written to the end has closed, maybe before sshd has waited for the program.
+  stream.hearsOut = true;
   stream.onRequest = (name, data) => {
     const reader = new SshReader(data);
     if (name === "exit-status") exit = { status: reader.u32() };

@@ -67,6 +67,27 @@ describe("sessions", () => {
     gone.channel.resume();
     assert.deepEqual(await gone.exit, {});
   });
+  it("openSession hears how it exited when that comes after both ends of data", async () => {
+    const { near, far } = channelPair();
+    // sshd says it when it has waited for the program; a stream that has ended both ways has closed by then.
+    far.channel.consume({
+      answersClose: true,
+      data: () => undefined,
+      eof: () => undefined,
+      writable: () => undefined,
+      request: () => true,
+      closed: () => {
+        far.channel.sendRequest("exit-status", Buffer.of(0, 0, 0, 7));
+        far.channel.sendClose();
+      },
+    });
+    const peer = { openChannel: () => Promise.resolve(new ChannelStream(near.channel)) };
+    const session = await openSession(peer as unknown as SshPeer, { kind: "shell" }, {});
+    session.channel.end();
+    far.channel.sendEof();
+    assert.equal(await text(session.channel), "");
+    assert.deepEqual(await session.exit, { status: 7 });
+  });
   it("openSession passes terminal, environment, agent forwarding, size and signals", async () => {
     const seen: unknown[] = [];
     const session = await sessions(
