@@ -2,11 +2,13 @@
 import type { KeyObject } from "node:crypto";
 import {
   generatePrivateKey,
+  issueCertificate,
   publicKeyOf,
   signatureAlgorithmsFor,
   signData,
   SshWriter,
 } from "@teleport-access/sshcert";
+import type { Certificate } from "@teleport-access/sshcert";
 
 /** What differs from alice's ordinary certificate. */
 export interface Forgery {
@@ -51,6 +53,18 @@ export function forge(ca: KeyObject, over: Forgery = {}): Buffer {
     .raw(signed)
     .string(signData(ca, signed, algorithm))
     .done();
+}
+
+/** Our own issuer's user certificate with these principals. @throws what it refuses */
+export function issueFor(ca: KeyObject, principals: readonly string[]): Certificate {
+  return issueCertificate(ca, {
+    type: "user",
+    publicKey: SUBJECT,
+    keyId: "alice",
+    principals,
+    validAfter: new Date(NOW),
+    validBefore: new Date(NOW + 1000),
+  });
 }
 
 function list(items: readonly string[]): Buffer {

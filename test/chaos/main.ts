@@ -7,6 +7,7 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 
+import { Random } from "../fuzz/random.ts";
 import { Estate } from "./estate.ts";
 import { faultsNamed } from "./faults.ts";
 import type { Fault } from "./faults.ts";
@@ -16,21 +17,10 @@ import type { Outcome } from "./round.ts";
 
 const MIB = 1024 * 1024;
 
-/** mulberry32: the same numbers for the same seed. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
+function shuffled<T>(items: readonly T[], random: Random): T[] {
   const left = [...items];
   const order: T[] = [];
-  while (left.length > 0) order.push(...left.splice(Math.floor(random() * left.length), 1));
+  while (left.length > 0) order.push(...left.splice(random.int(left.length), 1));
   return order;
 }
 
@@ -63,14 +53,14 @@ function printOutcome(round: number, outcome: Outcome): void {
   for (const problem of problems) console.log(`       PROBLEM: ${problem}`);
 }
 
-async function strike(estate: Estate, fault: Fault, random: () => number, round: number): Promise<string[]> {
-  const outcome = await runFault(estate, fault, Math.floor((1 + random() * 8) * MIB));
+async function strike(estate: Estate, fault: Fault, random: Random, round: number): Promise<string[]> {
+  const outcome = await runFault(estate, fault, MIB + random.int(8 * MIB));
   printOutcome(round, outcome);
   return outcome.problems.map((problem) => `${fault.name}: ${problem}`);
 }
 
 async function run(rounds: number, seed: number, faults: readonly Fault[]): Promise<string[]> {
-  const random = seeded(seed);
+  const random = new Random(seed);
   const estate = new Estate();
   const problems: string[] = [];
   try {

@@ -60,6 +60,15 @@ export function openMessage(packetSize: number, type = "hold", sender = 0): Buff
   return message(MSG.CHANNEL_OPEN).string(type).u32(sender).u32(1000).u32(packetSize).done();
 }
 
+/** Asks for a channel of each type, and expects to hear that nobody offers such. */
+export async function expectUnknown(peer: RawPeer, types: readonly string[]): Promise<void> {
+  for (const type of types) {
+    peer.transport.send(openMessage(32_768, type));
+    const failure = await peer.next(MSG.CHANNEL_OPEN_FAILURE);
+    assert.deepEqual([failure.u32(), failure.u32()], [0, 3], type);
+  }
+}
+
 /** A round trip: everything sent before has been handled. */
 export async function settled(peer: RawPeer): Promise<void> {
   peer.send(message(MSG.GLOBAL_REQUEST).string("keepalive@openssh.com").u8(1));

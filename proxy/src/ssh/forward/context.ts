@@ -1,28 +1,14 @@
 /** What the parts of one forward connection share: who, where to, and how to ask whether something is allowed. */
 import { decide } from "@teleport-access/access";
 import type { AccessDecision, ForwardRequest, Grant } from "@teleport-access/access";
-import type { Clock, Logger } from "@teleport-access/daemon";
 import type { SshConnection } from "@teleport-access/ssh";
 import type { AuditEvent } from "@teleport-access/wire";
-import type { AccessStore } from "../../acl/store.ts";
-import type { Audit } from "../../audit.ts";
-import type { LiveSession, OpenSession, SessionRegistry } from "../../sessions/registry.ts";
-import type { TunnelRegistry } from "../../tunnel/registry.ts";
+import type { LiveSession, OpenSession } from "../../sessions/registry.ts";
 import type { UserIdentity } from "../authenticate.ts";
+import type { JumpDeps } from "../jump.ts";
 import type { ForwardRefusal } from "./refusal.ts";
 import { addressOf } from "./target-name.ts";
 import type { TargetName } from "./target-name.ts";
-
-/** What the forward form needs from the proxy. */
-export interface ForwardDeps {
-  readonly store: AccessStore;
-  readonly sessions: SessionRegistry;
-  readonly tunnels: Pick<TunnelRegistry, "leastBusy">;
-  readonly audit: Audit;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly maxSessionsPerUser: number;
-}
 
 /** What is asked beyond being logged in at the target. */
 export type Act = Pick<ForwardRequest, "permission" | "alsoPermission" | "terminal">;
@@ -37,9 +23,9 @@ export interface Allowed {
 export class ForwardContext {
   readonly connection: SshConnection<UserIdentity>;
   readonly target: TargetName;
-  readonly deps: ForwardDeps;
+  readonly deps: JumpDeps;
 
-  constructor(connection: SshConnection<UserIdentity>, target: TargetName, deps: ForwardDeps) {
+  constructor(connection: SshConnection<UserIdentity>, target: TargetName, deps: JumpDeps) {
     this.connection = connection;
     this.target = target;
     this.deps = deps;
