@@ -47,7 +47,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     advisory: "ghsa-hw4x-mcx5-9q36",
     file: `${SSH}/connection-layer.ts`,
-    find: 'if (!this.#handlers.has(type)) return ["unknown-type", "unknown channel type"];',
+    find: 'if (!this.#handlers.has(type)) return ["channel-type-not-offered", "unknown channel type"];',
     replace: "",
   },
   {
@@ -90,8 +90,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     advisory: "cve-2026-39827",
     file: `${SSH}/connection-layer.ts`,
-    find: "else this.#sendRefusal(remote.id, ...refusal);",
-    replace: "else { this.#sendRefusal(remote.id, ...refusal); this.#globalReplies.push(() => remote); }",
+    find: "else this.#turnAway(type, remote.id, ...refusal);",
+    replace: "else { this.#turnAway(type, remote.id, ...refusal); this.#globalReplies.push(() => remote); }",
   },
   {
     advisory: "cve-2026-39830",
