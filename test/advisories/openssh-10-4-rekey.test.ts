@@ -41,7 +41,7 @@ test("a peer that asks and asks while it leaves our key exchange unanswered is c
     over.resolve(error?.message ?? "");
   });
   // It hears nothing, so it does not answer our KEXINIT.
-  peer.transport.socket.pause();
+  peer.transport.wire.pause();
   connection.rekey();
   await flood(peer, PING, 2 * MAX_HELD_PACKETS);
   assert.match(await over.promise, /does not read/);

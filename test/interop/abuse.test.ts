@@ -192,7 +192,7 @@ describe("a hostile person", () => {
 
   test("is cut when it asks and asks and does not read", async () => {
     const peer = await dial(world.ports.ssh, "alice", alice());
-    peer.transport.socket.pause();
+    peer.transport.wire.pause();
     const ask = message(MSG.GLOBAL_REQUEST).string("keepalive@openssh.com").u8(1).done();
     await flood(peer, ask, 3_000_000);
     await peer.closed;
@@ -202,7 +202,7 @@ describe("a hostile person", () => {
   test("costs one window when the target talks and it does not listen", async () => {
     const before = process.memoryUsage().rss;
     const peer = await dial(world.ports.ssh, "alice", alice());
-    peer.transport.socket.pause();
+    peer.transport.wire.pause();
     const target = new SshWriter().string("web-1.prod").u32(22).string("127.0.0.1").u32(1).done();
     for (let i = 0; i < 20; i += 1)
       peer.send(

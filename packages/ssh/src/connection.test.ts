@@ -43,7 +43,7 @@ describe("SshConnection", () => {
   });
   it("is gone within 50 ms for a peer that does not read", async () => {
     const { server, peer, connection } = await peerFixture();
-    peer.transport.socket.pause();
+    peer.transport.wire.pause();
     connection.end("bye");
     await new Promise((resolve) => setTimeout(resolve, 70));
     assert.equal(server.connections(), 0);

@@ -2,24 +2,28 @@
  * Slows down a peer that exchanges keys again and again: each exchange costs us a
  * key pair, a shared secret and a signature, and asking for one costs it little.
  */
-import type { Duplex } from "node:stream";
-
 import { EXCHANGE_BURST, EXCHANGES_PER_SECOND } from "./limits.ts";
+
+/** A wire. */
+interface Pauses {
+  pause(): unknown;
+  resume(): unknown;
+}
 
 /** A token bucket that may go into debt: debt is time to wait. */
 export class ExchangePace {
-  readonly #socket: Pick<Duplex, "pause" | "resume">;
+  readonly #wire: Pauses;
   readonly #now: () => number;
   #tokens = EXCHANGE_BURST;
   #filledAt: number;
 
-  constructor(socket: Pick<Duplex, "pause" | "resume">, now: () => number = () => performance.now()) {
-    this.#socket = socket;
+  constructor(wire: Pauses, now: () => number = () => performance.now()) {
+    this.#wire = wire;
     this.#now = now;
     this.#filledAt = now();
   }
 
-  /** Counts one exchange; after too many the socket is not read for the milliseconds returned. */
+  /** Counts one exchange; after too many the wire is not read for the milliseconds returned. */
   exchanged(): number {
     const now = this.#now();
     const filled = this.#tokens + ((now - this.#filledAt) * EXCHANGES_PER_SECOND) / 1000;
@@ -31,9 +35,9 @@ export class ExchangePace {
   }
 
   #pause(ms: number): void {
-    this.#socket.pause();
+    this.#wire.pause();
     setTimeout(() => {
-      this.#socket.resume();
+      this.#wire.resume();
     }, ms);
   }
 }

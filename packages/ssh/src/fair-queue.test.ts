@@ -35,7 +35,7 @@ async function stalledFixture(count: number): Promise<PeerFixture> {
   const { peer } = fixture;
   peer.transport.receiveLimit = Infinity;
   for (let i = 0; i < count; i += 1) await peer.open("hold", 32_768, WINDOW, i);
-  peer.transport.socket.pause();
+  peer.transport.wire.pause();
   return fixture;
 }
 
@@ -49,7 +49,7 @@ describe("ConnectionLayer, queues", () => {
     const { peer, held, server } = fixture;
     for (const channel of held.slice(0, 20)) channel.write(Buffer.alloc(1_000_000));
     held[20]?.write("k");
-    peer.transport.socket.resume();
+    peer.transport.wire.resume();
     await until(fixture, () => dataOf(fixture).some(({ channel }) => channel === 20));
     const data = dataOf(fixture);
     const before = data.slice(
@@ -65,7 +65,7 @@ describe("ConnectionLayer, queues", () => {
     const fixture = await stalledFixture(4);
     const { peer, held, server } = fixture;
     for (const channel of held) channel.write(Buffer.alloc(2_000_000));
-    peer.transport.socket.resume();
+    peer.transport.wire.resume();
     function sent(): number[] {
       return [0, 1, 2, 3].map((id) =>
         dataOf(fixture)

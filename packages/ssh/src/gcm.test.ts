@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { GcmCipher, GcmDecipher } from "./gcm.ts";
 import { ssh2 } from "./internals.ts";
 import { SocketOutput } from "./socket-output.ts";
+import { wireOf } from "./wire.ts";
 import type { NativeCipher, NativeDecipher } from "./ssh2-internals.ts";
 
 ssh2();
@@ -19,29 +20,41 @@ const addon = createRequire(import.meta.url)("ssh2/lib/protocol/crypto/build/Rel
 
 interface Ends {
   readonly seal: (payload: Buffer) => Buffer;
+  readonly sealData: (channel: number, data: Buffer) => Buffer;
   readonly decipher: GcmDecipher;
   readonly opened: Buffer[];
+  /** What took the shortest way. */
+  readonly shortcut: Buffer[];
 }
 
 /** Two ends under one key; what is opened is copied, as everybody must. */
 function createEnds(): Ends {
   const [key, iv] = [randomBytes(16), randomBytes(12)];
   const socket = new PassThrough();
-  const output = new SocketOutput(socket, () => undefined);
+  const output = new SocketOutput(wireOf(socket), () => undefined);
   const cipher = new GcmCipher(new addon.AESGCMCipher("aes-128-gcm", key, iv), 0, output);
   const opened: Buffer[] = [];
+  const shortcut: Buffer[] = [];
   const native = new addon.AESGCMDecipher("aes-128-gcm", key, iv);
-  const decipher = new GcmDecipher(native, 0, (payload) => {
+  function onPayload(payload: Buffer): undefined {
     opened.push(Buffer.from(payload));
-    return undefined;
-  });
+  }
+  function onData(payload: Buffer): undefined {
+    shortcut.push(Buffer.from(payload));
+    onPayload(payload);
+  }
+  const decipher = new GcmDecipher({ native, inSeqno: 0, onPayload, onData });
   function seal(payload: Buffer): Buffer {
     const packet = cipher.allocPacket(payload.length);
     packet.set(payload, 5);
     cipher.encrypt(packet);
     return Buffer.from(socket.read() as Buffer);
   }
-  return { seal, decipher, opened };
+  function sealData(channel: number, data: Buffer): Buffer {
+    cipher.sendData(channel, data);
+    return Buffer.from(socket.read() as Buffer);
+  }
+  return { seal, sealData, decipher, opened, shortcut };
 }
 
 /** Feeds `bytes` in pieces, each from the same memory, which is overwritten between the pieces. */
@@ -82,6 +95,27 @@ describe("GcmDecipher", () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it("GcmDecipher gives channel data the short way, but not while keys are exchanged", () => {
+    const { sealData, seal, decipher, opened, shortcut } = createEnds();
+    const data = sealData(7, Buffer.from("bytes"));
+    decipher.decrypt(data, 0, data.length);
+    const message = Buffer.from([94, 0, 0, 0, 7, 0, 0, 0, 5, ...Buffer.from("bytes")]);
+    assert.deepEqual(shortcut, [message]);
+    const other = seal(payload(98, 20));
+    decipher.decrypt(other, 0, other.length);
+    assert.deepEqual(shortcut, [message]);
+    assert.deepEqual(opened, [message, payload(98, 20)]);
+    const exchanging: Buffer[] = [];
+    decipher._onPayload = (one) => {
+      exchanging.push(Buffer.from(one));
+      return undefined;
+    };
+    const inside = sealData(7, Buffer.from("bytes"));
+    decipher.decrypt(inside, 0, inside.length);
+    assert.deepEqual(exchanging, [message]);
+    assert.deepEqual(shortcut, [message]);
   });
 
   it("GcmDecipher gives messages that somebody may keep memory of their own", () => {

@@ -8,6 +8,7 @@
  */
 import { BufferPool } from "./buffer-pool.ts";
 import { SshError } from "./errors.ts";
+import { MSG } from "./messages.ts";
 import { createPaddingPool } from "./padding.ts";
 import type { SocketOutput } from "./socket-output.ts";
 import type {
@@ -22,6 +23,10 @@ import type {
 const TAG_BYTES = 16;
 const BLOCK_BYTES = 16;
 const LENGTH_BYTES = 4;
+/** Behind the length and the padding's length. */
+const PAYLOAD_AT = 5;
+/** CHANNEL_DATA before its bytes: number, channel, length. */
+const DATA_HEADER_BYTES = 9;
 /** ssh2's own bound, on everything but the length field. */
 const MAX_PACKET_BYTES = 35_000;
 
@@ -55,6 +60,16 @@ export class GcmCipher implements PacketCipher {
     return packet;
   }
 
+  /** One CHANNEL_DATA, by the shortest way: nearly all packets are. */
+  sendData(channel: number, data: Buffer): void {
+    const packet = this.allocPacket(DATA_HEADER_BYTES + data.length);
+    packet[PAYLOAD_AT] = MSG.CHANNEL_DATA;
+    packet.writeUInt32BE(channel, PAYLOAD_AT + 1);
+    packet.writeUInt32BE(data.length, PAYLOAD_AT + 5);
+    packet.set(data, PAYLOAD_AT + DATA_HEADER_BYTES);
+    this.encrypt(packet);
+  }
+
   encrypt(packet: Buffer): void {
     if (this.#dead) return;
     this.#native.encrypt(packet);
@@ -71,8 +86,18 @@ export class GcmCipher implements PacketCipher {
 /** Packets that a chunk ended in the middle of. */
 const partials = new BufferPool(LENGTH_BYTES + MAX_PACKET_BYTES + TAG_BYTES, 32);
 
+export interface GcmDecipherOptions {
+  readonly native: NativeDecipher;
+  readonly inSeqno: number;
+  readonly onPayload: (payload: Buffer) => PayloadResult;
+  /** Gets CHANNEL_DATA by the shortest way while no keys are exchanged. @default onPayload does */
+  readonly onData?: (payload: Buffer) => PayloadResult;
+}
+
 export class GcmDecipher implements PacketDecipher {
   readonly #native: NativeDecipher;
+  readonly #onData: (payload: Buffer) => PayloadResult;
+  readonly #ordinary: (payload: Buffer) => PayloadResult;
   inSeqno: number;
   /** ssh2 sets another one while keys are exchanged. */
   _onPayload: (payload: Buffer) => PayloadResult;
@@ -80,10 +105,12 @@ export class GcmDecipher implements PacketDecipher {
   #partial: Buffer | undefined;
   #partialBytes = 0;
 
-  constructor(native: NativeDecipher, inSeqno: number, onPayload: (payload: Buffer) => PayloadResult) {
+  constructor({ native, inSeqno, onPayload, onData = onPayload }: GcmDecipherOptions) {
     this.#native = native;
     this.inSeqno = inSeqno;
     this._onPayload = onPayload;
+    this.#ordinary = onPayload;
+    this.#onData = onData;
   }
 
   free(): void {
@@ -167,7 +194,9 @@ export class GcmDecipher implements PacketDecipher {
     this.inSeqno = (this.inSeqno + 1) >>> 0;
     const padding = packet[0] ?? 0;
     if (padding >= length) throw new SshError("SSH_PROTOCOL", "more padding than packet");
-    return this._onPayload(payloadOf(buffer, body + 1, length - 1 - padding));
+    const payload = payloadOf(buffer, body + 1, length - 1 - padding);
+    if (payload[0] === MSG.CHANNEL_DATA && this._onPayload === this.#ordinary) return this.#onData(payload);
+    return this._onPayload(payload);
   }
 }
 
@@ -202,7 +231,11 @@ function isGcm<N>(made: object, name: string): made is Ssh2Gcm<N> {
 }
 
 /** Puts these classes in the place of ssh2's, each time a key exchange makes new ones. */
-export function hookGcm(protocol: Protocol, output: SocketOutput): void {
+export function hookGcm(
+  protocol: Protocol,
+  output: SocketOutput,
+  onData: (payload: Buffer) => PayloadResult,
+): void {
   let cipher = protocol._cipher;
   let decipher = protocol._decipher;
   Object.defineProperty(protocol, "_cipher", {
@@ -222,7 +255,10 @@ export function hookGcm(protocol: Protocol, output: SocketOutput): void {
     set(made: PacketDecipher | undefined) {
       decipher =
         made !== undefined && isGcm<NativeDecipher>(made, "AESGCMDecipherBinding")
-          ? new GcmDecipher(made._instance, made.inSeqno, made._onPayload)
+          ? new GcmDecipher({
+              ...{ native: made._instance, inSeqno: made.inSeqno, onPayload: made._onPayload },
+              onData,
+            })
           : copying(made);
     },
   });

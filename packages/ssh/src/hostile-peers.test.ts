@@ -204,7 +204,7 @@ describe("createSshServer, hostile peers", () => {
   });
   it("cuts a peer that asks for answers and does not read them", async () => {
     const { server, peer, connection } = await peerFixture();
-    peer.transport.socket.pause();
+    peer.transport.wire.pause();
     const ask = message(MSG.GLOBAL_REQUEST).string("keepalive@openssh.com").u8(1).done();
     const closed = Promise.withResolvers<string>();
     connection.onClose((error) => {
@@ -217,7 +217,7 @@ describe("createSshServer, hostile peers", () => {
   it("holds back data from a peer that advertises 4 GiB and stops reading", async () => {
     const { server, peer, held } = await peerFixture();
     await peer.open("hold", 32_768, 0xffff_ffff);
-    peer.transport.socket.pause();
+    peer.transport.wire.pause();
     const [stream] = held;
     assert.ok(stream);
     let written = 0;

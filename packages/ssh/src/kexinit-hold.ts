@@ -5,27 +5,31 @@
  * its KEXINIT (Nagle), which our kernel delays by 40 ms because we have nothing
  * more to say. Sent after the client's, ours carries that ACK.
  */
-import type { Duplex } from "node:stream";
-
 import { systemClock } from "@teleport-access/daemon";
 import type { Clock, Timer } from "@teleport-access/daemon";
 
 /** A client that waits for our KEXINIT before it sends its own still gets it. */
 const LONGEST_HOLD_MS = 20;
 
+/** A wire. */
+interface Corks {
+  cork(): void;
+  uncork(): void;
+}
+
 export class KexinitHold {
-  readonly #socket: Duplex;
+  readonly #wire: Corks;
   readonly #clock: Clock;
   #timer: Timer | undefined;
 
-  constructor(socket: Duplex, clock: Clock = systemClock) {
-    this.#socket = socket;
+  constructor(wire: Corks, clock: Clock = systemClock) {
+    this.#wire = wire;
     this.#clock = clock;
   }
 
   /** From now on nothing leaves. */
   start(): void {
-    this.#socket.cork();
+    this.#wire.cork();
     this.#timer = this.#clock.setTimer(LONGEST_HOLD_MS, () => {
       this.release();
     });
@@ -36,6 +40,6 @@ export class KexinitHold {
     if (this.#timer === undefined) return;
     this.#timer.cancel();
     this.#timer = undefined;
-    this.#socket.uncork();
+    this.#wire.uncork();
   }
 }

@@ -1,5 +1,8 @@
 /** Message numbers (RFC 4250, section 4.1) and the few payloads that more than one file writes. */
-import { SshWriter } from "@teleport-access/sshcert";
+import { SshReader, SshWriter } from "@teleport-access/sshcert";
+
+import { SshError } from "./errors.ts";
+import { MAX_TEXT_BYTES } from "./limits.ts";
 
 export const MSG = {
   DISCONNECT: 1,
@@ -45,6 +48,15 @@ export const STDERR = 1;
 
 export function disconnectMessage(reason: number, text: string): Buffer {
   return new SshWriter().u8(MSG.DISCONNECT).u32(reason).string(text).string("").done();
+}
+
+/** What a peer's DISCONNECT says; undefined when it left in good order. @throws SshFormatError when it is malformed. */
+export function readDisconnect(payload: Buffer): SshError | undefined {
+  const reader = new SshReader(payload.subarray(1));
+  const reason = reader.u32();
+  const text = reader.string(MAX_TEXT_BYTES).toString("utf8");
+  if (reason === DISCONNECT.BY_APPLICATION && text === "") return undefined;
+  return new SshError("SSH_CONNECTION_CLOSED", `peer disconnected (${reason}): ${JSON.stringify(text)}`);
 }
 
 /** A message of one number and one channel or sequence number: EOF, CLOSE, SUCCESS, FAILURE, UNIMPLEMENTED. */

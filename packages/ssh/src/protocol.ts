@@ -39,6 +39,8 @@ export interface ProtocolEvents {
   exchanged(negotiated: Negotiated): void;
   wantsExtInfo(): void;
   receive(payload: Buffer): void;
+  /** CHANNEL_DATA, which may take a shorter way than `receive`. */
+  data(payload: Buffer): void;
   finished(): boolean;
 }
 
@@ -132,6 +134,10 @@ export function createProtocol({ role, ciphers, output }: ProtocolOptions, event
       hostKey = name;
     },
   });
-  hookGcm(protocol, output);
+  hookGcm(protocol, output, (payload) => {
+    events.data(payload);
+    // As in internals.ts: nothing is handled after a cut.
+    return events.finished() ? Infinity : undefined;
+  });
   return protocol;
 }

@@ -43,7 +43,7 @@ describe("a server's connection", () => {
     connection.onClose((error) => {
       over.resolve(error?.code);
     });
-    peer.transport.socket.pause();
+    peer.transport.wire.pause();
     clock.advance(1000);
     for (let at = 0; at <= KEY_EXCHANGE_MS + 1000; at += 1000) clock.advance(1000);
     assert.equal(await over.promise, "SSH_TIMEOUT");

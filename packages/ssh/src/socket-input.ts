@@ -10,6 +10,8 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 
+import { turn } from "./turn.ts";
+
 /** What one read may return: large enough to rarely split packets, small enough for the processor's cache. */
 const READ_BYTES = 256 * 1024;
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
@@ -50,7 +52,9 @@ function shareBuffer(socket: Duplex, take: (chunk: Buffer) => void): boolean {
   Object.assign(socket, {
     [switches.buffer]: shared,
     [switches.callback]: (length: number) => {
-      take(shared.subarray(0, length));
+      turn(() => {
+        take(shared.subarray(0, length));
+      });
       if (length < READ_BYTES) return true;
       // There is more, and libuv would read on for 32 buffers: other sockets come first.
       setImmediate(() => {

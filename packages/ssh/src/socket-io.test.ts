@@ -1,30 +1,23 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { after, describe, it } from "node:test";
 
 import { readSocket, sharesMemory } from "./socket-input.ts";
 import { SocketOutput } from "./socket-output.ts";
+import { tcpPair as makeTcpPair } from "./testing/tcp-pair.ts";
+import type { TcpPair } from "./testing/tcp-pair.ts";
+import { wireOf } from "./wire.ts";
 
 const closers: (() => void)[] = [];
 after(() => {
   for (const close of closers) close();
 });
 
-/** Two ends of a TCP connection on loopback. */
-async function tcpPair(): Promise<{ readonly near: Socket; readonly far: Socket }> {
-  const server = createServer({ noDelay: true }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const accepted = once(server, "connection") as Promise<[Socket]>;
-  const near = connect((server.address() as AddressInfo).port, "127.0.0.1");
-  const [far] = await accepted;
-  closers.push(() => {
-    near.destroy();
-    far.destroy();
-    server.close();
-  });
-  return { near, far };
+async function tcpPair(): Promise<Omit<TcpPair, "close">> {
+  const pair = await makeTcpPair();
+  closers.push(pair.close);
+  return pair;
 }
 
 /** Collects until `bytes` have come. */
@@ -97,21 +90,41 @@ describe("readSocket()", () => {
 });
 
 describe("SocketOutput", () => {
-  it("SocketOutput writes the packets of one turn together, and in order", async () => {
+  it("SocketOutput sends the packets of one turn together, and in order", async () => {
     const { near, far } = await tcpPair();
-    const output = new SocketOutput(near, () => undefined);
+    const wire = wireOf(near);
+    const writes: string[] = [];
+    const send = wire.send.bind(wire);
+    wire.send = (data) => {
+      writes.push(data.toString());
+      return send(data);
+    };
+    const output = new SocketOutput(wire, () => undefined);
     const all = collect(far, 8);
     output.copy(Buffer.from("one "));
     output.copy(Buffer.from("two "));
-    assert.equal(near.bytesWritten, 0);
+    assert.deepEqual(writes, []);
     assert.equal(output.bytes, 8);
     assert.equal((await all).toString(), "one two ");
+    assert.deepEqual(writes, ["one two "]);
+  });
+
+  it("SocketOutput says at the end of the turn that everything has left", async () => {
+    const { near, far } = await tcpPair();
+    far.resume();
+    const drained: number[] = [];
+    const output = new SocketOutput(wireOf(near), () => drained.push(output.pending));
+    output.copy(Buffer.from("one "));
+    output.copy(Buffer.from("two "));
+    assert.deepEqual(drained, []);
+    await new Promise(setImmediate);
+    assert.deepEqual(drained, [0]);
   });
 
   it("SocketOutput does not use memory again that a slow reader has yet to get", async () => {
     const { near, far } = await tcpPair();
     const drained: number[] = [];
-    const output = new SocketOutput(near, () => drained.push(output.pending));
+    const output = new SocketOutput(wireOf(near), () => drained.push(output.pending));
     const [count, size] = [1000, 30_000];
     for (let i = 0; i < count; i += 1) {
       output.copy(Buffer.alloc(size, i & 0xff));
@@ -119,7 +132,7 @@ describe("SocketOutput", () => {
       if (i % 50 === 0) await new Promise(setImmediate);
     }
     const other = await tcpPair();
-    const noise = new SocketOutput(other.near, () => undefined);
+    const noise = new SocketOutput(wireOf(other.near), () => undefined);
     readSocket(other.far, () => undefined);
     for (let i = 0; i < 200; i += 1) noise.copy(Buffer.alloc(size, 0xee));
     assert.ok(output.pending > 0);
@@ -129,11 +142,11 @@ describe("SocketOutput", () => {
 
   it("SocketOutput drops what a destroyed socket will not take", async () => {
     const { near } = await tcpPair();
-    const output = new SocketOutput(near, () => undefined);
+    const output = new SocketOutput(wireOf(near), () => undefined);
     output.copy(Buffer.from("lost"));
     near.destroy();
     output.flush();
     await once(near, "close");
-    assert.equal(near.bytesWritten, 0);
+    assert.equal(output.pending, 0);
   });
 });

@@ -14,6 +14,7 @@ import type { Attachment, Side, WhichEnd } from "./relay.ts";
 import { SOCKET_HIGH_BYTES } from "./limits.ts";
 import { readSocket } from "./socket-input.ts";
 import { SocketOutput } from "./socket-output.ts";
+import { wireOf } from "./wire.ts";
 
 /** A running relay. "In" is from the first argument to the second. */
 export interface Splice {
@@ -79,7 +80,7 @@ class SocketSide implements Side {
 
   constructor(socket: Duplex) {
     this.#socket = socket;
-    this.#output = new SocketOutput(socket, () => {
+    this.#output = new SocketOutput(wireOf(socket), () => {
       if (!this.#blocked) return;
       this.#blocked = false;
       this.writable();

@@ -8,29 +8,30 @@
  */
 import type { Duplex } from "node:stream";
 
-import { SshReader, SshWriter } from "@teleport-access/sshcert";
+import { SshWriter } from "@teleport-access/sshcert";
 
 import { SshError } from "./errors.ts";
 import { ssh2 } from "./internals.ts";
 import { SERVER_SIGNATURE_ALGORITHMS } from "./algorithms.ts";
+import { GcmCipher } from "./gcm.ts";
 import { ExchangePace } from "./exchange-pace.ts";
 import { KexinitHold } from "./kexinit-hold.ts";
 import {
   GOODBYE_MS,
   MAX_HELD_PACKETS,
   MAX_IDENT_BYTES,
-  MAX_TEXT_BYTES,
   MAX_UNAUTHENTICATED_BYTES,
   MAX_UNREAD_BYTES,
   SOCKET_HIGH_BYTES,
 } from "./limits.ts";
-import { DISCONNECT, disconnectMessage, MSG, numberMessage } from "./messages.ts";
+import { DISCONNECT, disconnectMessage, MSG, numberMessage, readDisconnect } from "./messages.ts";
 import { createProtocol } from "./protocol.ts";
 import { tuneSocket } from "./tune-socket.ts";
 import type { ProtocolEvents, Role } from "./protocol.ts";
-import { readSocket } from "./socket-input.ts";
 import { SocketOutput } from "./socket-output.ts";
 import type { Negotiated, Protocol } from "./ssh2-internals.ts";
+import { wireOf } from "./wire.ts";
+import type { Wire } from "./wire.ts";
 
 /** What the transport tells its owner. All calls are synchronous. */
 export interface TransportOwner {
@@ -52,7 +53,7 @@ export interface TransportOptions {
 }
 
 export class Transport {
-  readonly socket: Duplex;
+  readonly wire: Wire;
   readonly #owner: TransportOwner;
   readonly #protocol: Protocol;
   readonly #role: Role;
@@ -78,13 +79,14 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     const { socket, role, ciphers, owner } = options;
-    this.socket = socket;
+    tuneSocket(socket);
+    const wire = wireOf(socket);
+    this.wire = wire;
     this.#owner = owner;
     this.#role = role;
-    this.#kexinit = new KexinitHold(socket);
-    this.#pace = new ExchangePace(socket);
-    tuneSocket(socket);
-    this.output = new SocketOutput(socket, () => {
+    this.#kexinit = new KexinitHold(wire);
+    this.#pace = new ExchangePace(wire);
+    this.output = new SocketOutput(wire, () => {
       this.#notifyWritable();
     });
     this.#protocol = createProtocol({ role, ciphers, output: this.output }, this.#events());
@@ -111,33 +113,34 @@ export class Transport {
       receive: (payload) => {
         this.#receive(payload);
       },
+      data: (payload) => {
+        if (!this.#finished) this.#dispatch(MSG.CHANNEL_DATA, payload);
+      },
       finished: () => this.#finished,
     };
   }
 
   #listen(): void {
-    const { socket } = this;
-    socket.on("error", (error) => {
-      this.#finish(new SshError("SSH_CONNECTION_CLOSED", error.message, error));
-      socket.destroy();
-    });
-    socket.on("end", () => {
-      this.#readEarly();
-      this.#finish(undefined);
-      socket.destroy();
-    });
-    socket.on("close", () => {
-      this.#finish(undefined);
-      if (this.#reset !== undefined) this.#reset();
-      this.#protocol.cleanup();
+    this.wire.listen({
+      error: (error) => {
+        this.destroy(new SshError("SSH_CONNECTION_CLOSED", error.message, error));
+      },
+      end: () => {
+        this.#readEarly();
+        this.destroy();
+      },
+      close: () => {
+        this.#finish(undefined);
+        if (this.#reset !== undefined) this.#reset();
+        this.#protocol.cleanup();
+      },
     });
     ssh2().ready.then(
       () => {
         this.#start();
       },
       (error: unknown) => {
-        this.#finish(new SshError("SSH_PROTOCOL", "ssh2's crypto did not start", error));
-        socket.destroy();
+        this.destroy(new SshError("SSH_PROTOCOL", "ssh2's crypto did not start", error));
       },
     );
   }
@@ -147,7 +150,7 @@ export class Transport {
     this.#guarded(() => {
       this.#protocol.start();
     });
-    readSocket(this.socket, (chunk) => {
+    this.wire.read((chunk) => {
       this.#read(chunk);
     });
   }
@@ -236,7 +239,7 @@ export class Transport {
     const type = payload[0] ?? 0;
     switch (type) {
       case MSG.DISCONNECT:
-        this.#disconnected(payload);
+        this.destroy(readDisconnect(payload));
         return;
       case MSG.IGNORE:
       case MSG.UNIMPLEMENTED:
@@ -257,18 +260,6 @@ export class Transport {
     if (this.#owner.message(type, payload)) return;
     const sequence = ((this.#protocol._decipher?.inSeqno ?? 1) - 1) >>> 0;
     this.send(numberMessage(MSG.UNIMPLEMENTED, sequence));
-  }
-
-  #disconnected(payload: Buffer): void {
-    const reader = new SshReader(payload.subarray(1));
-    const reason = reader.u32();
-    const text = reader.string(MAX_TEXT_BYTES).toString("utf8");
-    const error = new SshError(
-      "SSH_CONNECTION_CLOSED",
-      `peer disconnected (${reason}): ${JSON.stringify(text)}`,
-    );
-    this.#finish(reason === DISCONNECT.BY_APPLICATION && text === "" ? undefined : error);
-    this.socket.destroy();
   }
 
   #notifyWritable(): void {
@@ -311,8 +302,7 @@ export class Transport {
     this.#sendPacket(payload, false);
     const held = this.#protocol._queue?.length ?? 0;
     if (this.output.pending > MAX_UNREAD_BYTES || held > MAX_HELD_PACKETS) {
-      this.#finish(new SshError("SSH_PROTOCOL", "peer does not read what it asks for"));
-      this.socket.destroy();
+      this.destroy(new SshError("SSH_PROTOCOL", "peer does not read what it asks for"));
     }
   }
 
@@ -330,7 +320,9 @@ export class Transport {
     if (this.#finished) return;
     this.#depth += 1;
     try {
-      if (extended === 0) this.#protocol.channelData(channel, data);
+      const cipher = this.#protocol._cipher;
+      if (extended === 0 && cipher instanceof GcmCipher && !this.exchanging) cipher.sendData(channel, data);
+      else if (extended === 0) this.#protocol.channelData(channel, data);
       else this.#protocol.channelExtData(channel, data, extended);
     } finally {
       this.#leave();
@@ -368,9 +360,9 @@ export class Transport {
   /** Lets what is queued leave, for as long as a goodbye may take. */
   #linger(): void {
     this.output.flush();
-    this.socket.end();
+    this.wire.end();
     const timer = setTimeout(() => {
-      this.socket.destroy();
+      this.wire.destroy();
     }, GOODBYE_MS);
     this.#reset = () => {
       clearTimeout(timer);
@@ -380,7 +372,7 @@ export class Transport {
   /** Cuts at once, without a word. */
   destroy(error?: SshError): void {
     this.#finish(error);
-    this.socket.destroy();
+    this.wire.destroy();
   }
 
   #finish(error: SshError | undefined): void {
