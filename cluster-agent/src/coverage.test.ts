@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { planCoverage, TUNNELS_PER_REPLICA } from "./coverage.ts";
-import type { TunnelView } from "./coverage.ts";
+import type { Need, TunnelView } from "./coverage.ts";
 
 interface Named extends TunnelView {
   readonly id: string;
@@ -25,7 +25,7 @@ const ROWS: readonly {
   name: string;
   announced: string;
   tunnels: string;
-  dial: boolean;
+  dial: Need;
   close: string;
   why: string;
 }[] = [
@@ -33,7 +33,7 @@ const ROWS: readonly {
     name: "nothing is there",
     announced: "",
     tunnels: "",
-    dial: true,
+    dial: "replica",
     close: "",
     why: "the first dial tells the replicas",
   },
@@ -41,7 +41,7 @@ const ROWS: readonly {
     name: "the proxy lists nobody",
     announced: "",
     tunnels: "a a",
-    dial: false,
+    dial: "none",
     close: "",
     why: "two must do",
   },
@@ -49,25 +49,25 @@ const ROWS: readonly {
     name: "the hello is on its way",
     announced: "",
     tunnels: "? ?",
-    dial: false,
+    dial: "none",
     close: "",
     why: "wait for it",
   },
-  { name: "a replica has none", announced: "a b", tunnels: "a a", dial: true, close: "", why: "b" },
+  { name: "a replica has none", announced: "a b", tunnels: "a a", dial: "replica", close: "", why: "b" },
   {
     name: "a replica has one",
     announced: "a b",
     tunnels: "a a b",
-    dial: true,
+    dial: "spare",
     close: "",
     why: "two per replica",
   },
-  { name: "all are covered", announced: "a b", tunnels: "a b a b", dial: false, close: "", why: "two each" },
+  { name: "all are covered", announced: "a b", tunnels: "a b a b", dial: "none", close: "", why: "two each" },
   {
     name: "a third duplicate",
     announced: "a b",
     tunnels: "a a a",
-    dial: true,
+    dial: "replica",
     close: "a#2",
     why: "the newest goes",
   },
@@ -75,7 +75,7 @@ const ROWS: readonly {
     name: "a third that is busy",
     announced: "a",
     tunnels: "a a a*",
-    dial: false,
+    dial: "none",
     close: "",
     why: "nobody is cut for tidiness",
   },
@@ -83,7 +83,7 @@ const ROWS: readonly {
     name: "a replica that is not listed",
     announced: "a",
     tunnels: "a a x",
-    dial: false,
+    dial: "none",
     close: "",
     why: "the list may lag; the proxy ends it when it goes",
   },
@@ -91,7 +91,7 @@ const ROWS: readonly {
     name: "a draining replica, alone",
     announced: "a",
     tunnels: "ad ad",
-    dial: true,
+    dial: "replica",
     close: "",
     why: "connect elsewhere first",
   },
@@ -99,7 +99,7 @@ const ROWS: readonly {
     name: "a draining replica beside a good one",
     announced: "a b",
     tunnels: "ad ad b b",
-    dial: false,
+    dial: "none",
     close: "ad#0 ad#1",
     why: "b serves",
   },
@@ -107,7 +107,7 @@ const ROWS: readonly {
     name: "a draining replica with people in it",
     announced: "a b",
     tunnels: "a*d ad b b",
-    dial: false,
+    dial: "none",
     close: "ad#1",
     why: "they may finish",
   },
@@ -115,7 +115,7 @@ const ROWS: readonly {
     name: "an outdated pair",
     announced: "a",
     tunnels: "ao ao",
-    dial: true,
+    dial: "replica",
     close: "",
     why: "make before break",
   },
@@ -123,7 +123,7 @@ const ROWS: readonly {
     name: "an outdated pair, one renewed",
     announced: "a",
     tunnels: "ao ao a",
-    dial: true,
+    dial: "spare",
     close: "ao#0 ao#1",
     why: "a is served",
   },
@@ -131,7 +131,7 @@ const ROWS: readonly {
     name: "another replica outdated still",
     announced: "a b",
     tunnels: "ao bo a",
-    dial: true,
+    dial: "replica",
     close: "ao#0",
     why: "b has nothing else yet",
   },
@@ -139,7 +139,7 @@ const ROWS: readonly {
     name: "outdated replicas that are gone",
     announced: "b",
     tunnels: "ao b b",
-    dial: false,
+    dial: "none",
     close: "ao#0",
     why: "everything wanted is there",
   },
@@ -174,7 +174,7 @@ test("planCoverage never closes a busy tunnel nor the last good one", () => {
       (announced, all) => {
         const { close, dial, covered } = planCoverage<Named>(announced, all);
         assert.ok(close.every(({ channels }) => channels === 0));
-        assert.ok(!(covered && dial));
+        assert.ok(!covered || dial === "none");
         const left = all.filter((t) => !close.includes(t));
         if (all.length > 0) assert.ok(left.length > 0);
         for (const replica of announced) {
@@ -183,7 +183,9 @@ test("planCoverage never closes a busy tunnel nor the last good one", () => {
           assert.ok(good >= Math.min(had, TUNNELS_PER_REPLICA));
           const going = all.some((t) => t.replica === replica && t.draining);
           const pending = left.some((t) => t.replica === undefined && !t.draining && !t.outdated);
-          if (good < TUNNELS_PER_REPLICA && !going && !pending) assert.equal(dial, true);
+          if (going || pending) continue;
+          if (good < TUNNELS_PER_REPLICA) assert.notEqual(dial, "none");
+          if (good === 0) assert.equal(dial, "replica");
         }
       },
     ),

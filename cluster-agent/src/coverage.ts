@@ -19,11 +19,14 @@ export interface TunnelView {
   readonly channels: number;
 }
 
+/** What a dial would be for: a replica without a tunnel, or one more beside those that each of them has. */
+export type Need = "replica" | "spare" | "none";
+
 export interface CoveragePlan<T extends TunnelView> {
   /** Whether every replica has what it should. */
   readonly covered: boolean;
-  /** Whether to dial once more: not while a tunnel whose hello is on its way may be the one that is missing. */
-  readonly dial: boolean;
+  /** What to dial for: nothing while a tunnel whose hello is on its way may be the one that is missing. */
+  readonly dial: Need;
   /** Tunnels that nobody would miss. */
   readonly close: readonly T[];
 }
@@ -39,8 +42,11 @@ export function planCoverage<T extends TunnelView>(
   const good = tunnels.filter((tunnel) => !tunnel.draining && !tunnel.outdated);
   const surplus = surplusOf(good);
   const kept = good.filter((tunnel) => !surplus.includes(tunnel));
-  const short = isShort(announced, kept, goingReplicas(tunnels));
-  const dial = short && kept.every(({ replica }) => replica !== undefined);
+  const going = goingReplicas(tunnels);
+  const short = isShort(announced, kept, { going, each: TUNNELS_PER_REPLICA });
+  const awaited = kept.some(({ replica }) => replica === undefined);
+  const dial =
+    awaited || !short ? "none" : isShort(announced, kept, { going, each: 1 }) ? "replica" : "spare";
   const replaced = tunnels.filter((tunnel) => isReplaced(tunnel, kept, short));
   return { covered: !short, dial, close: [...surplus, ...replaced] };
 }
@@ -75,12 +81,10 @@ function goingReplicas(tunnels: readonly TunnelView[]): ReadonlySet<string> {
 function isShort(
   announced: readonly string[],
   kept: readonly TunnelView[],
-  going: ReadonlySet<string>,
+  { going, each }: { readonly going: ReadonlySet<string>; readonly each: number },
 ): boolean {
   const wanted = announced.filter((replica) => !going.has(replica));
   // A proxy that lists nobody (it has not seen its own endpoints yet) still gets its two.
-  if (wanted.length === 0) return kept.length < TUNNELS_PER_REPLICA;
-  return wanted.some(
-    (replica) => kept.filter((tunnel) => tunnel.replica === replica).length < TUNNELS_PER_REPLICA,
-  );
+  if (wanted.length === 0) return kept.length < each;
+  return wanted.some((replica) => kept.filter((tunnel) => tunnel.replica === replica).length < each);
 }

@@ -2,8 +2,9 @@
  * All tunnels to one proxy: dials until every replica is covered, keeps it so,
  * and makes the new before it lets go of the old.
  */
-import { createBackoff, errorFields } from "@teleport-access/daemon";
-import type { Backoff, Clock, Logger, Timer } from "@teleport-access/daemon";
+import { errorFields } from "@teleport-access/daemon";
+import type { Clock, Logger, Timer } from "@teleport-access/daemon";
+import { SshError } from "@teleport-access/ssh";
 import type { IncomingChannel, SshClientConnection } from "@teleport-access/ssh";
 import { fingerprint, parsePublicKeyLine } from "@teleport-access/sshcert";
 import {
@@ -16,10 +17,12 @@ import {
 import type { AgentProxy, AgentProxyReport, AgentTarget, ProxyMessage } from "@teleport-access/wire";
 
 import { planCoverage } from "./coverage.ts";
+import type { Need } from "./coverage.ts";
 import { dialProxy } from "./dial-proxy.ts";
 import type { DialProxyDeps } from "./dial-proxy.ts";
 import { sameCertificate } from "./host-identity.ts";
 import type { HostIdentity } from "./host-identity.ts";
+import { RedialPace } from "./redial-pace.ts";
 import { Tunnel } from "./tunnel.ts";
 
 export interface LinkDeps extends Pick<DialProxyDeps, "random" | "connect"> {
@@ -36,16 +39,13 @@ export interface LinkDeps extends Pick<DialProxyDeps, "random" | "connect"> {
   readonly resolveProxy?: DialProxyDeps["resolve"];
 }
 
-/** Dial, key exchange and authentication: a proxy under load takes seconds, a dead address for ever. */
-const CONNECT_TIMEOUT_MS = 15_000;
-
-/** Quick enough for one restart, slow enough for a proxy that all agents of an estate come back to. */
-const BACKOFF = { initialMs: 250, maxMs: 10_000 };
+/** Dial, key exchange and authentication: ten thousand agents in line take half of it, a dead address for ever. */
+const CONNECT_TIMEOUT_MS = 30_000;
 
 export class ProxyLink {
   readonly #deps: LinkDeps;
   readonly #log: Logger;
-  readonly #backoff: Backoff;
+  readonly #pace: RedialPace;
   readonly #tunnels: Tunnel[] = [];
   #proxy: AgentProxy;
   #announced: readonly string[] = [];
@@ -53,6 +53,8 @@ export class ProxyLink {
   #since: number | undefined;
   #lastError: string | undefined;
   #timer: Timer | undefined;
+  /** What the timer is set for. */
+  #waitsFor: Need = "none";
   #dialling = false;
   #closed = false;
 
@@ -60,9 +62,9 @@ export class ProxyLink {
     this.#proxy = proxy;
     this.#deps = deps;
     this.#log = deps.log.child({ proxy: proxy.name });
-    this.#backoff = createBackoff({
-      ...BACKOFF,
-      ...(deps.random === undefined ? {} : { random: deps.random }),
+    this.#pace = new RedialPace({
+      now: () => deps.clock.monotonic(),
+      random: deps.random ?? Math.random,
     });
   }
 
@@ -145,7 +147,7 @@ export class ProxyLink {
   }
 
   #retryNow(): void {
-    this.#backoff.reset();
+    this.#pace.reset();
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#step();
@@ -153,37 +155,50 @@ export class ProxyLink {
 
   /** Brings what is closer to what should be: closes what is too many, dials once if something is missing. */
   #step(): void {
-    if (this.#plan() && !this.#dialling && this.#timer === undefined) void this.#dial();
+    const need = this.#plan();
+    if (need === "none" || this.#held(need)) return;
+    if (need === "spare") this.#wait(need, this.#pace.spare());
+    else void this.#dial();
   }
 
   /** As `#step`, but waits before it dials. */
   #stepLater(): void {
-    if (this.#plan() && !this.#dialling && this.#timer === undefined) this.#wait();
+    const need = this.#plan();
+    if (need !== "none" && !this.#held(need)) this.#wait(need, this.#pace.next());
   }
 
-  /** Closes what is too many. Returns whether to dial. */
-  #plan(): boolean {
-    if (this.#closed || !isUsable(this.#proxy)) return false;
+  /** A dial or a wait is under way. That for a spare tunnel holds nothing up which is needed more. */
+  #held(need: Need): boolean {
+    if (this.#dialling) return true;
+    return this.#timer !== undefined && (need === "spare" || this.#waitsFor === "replica");
+  }
+
+  /** Closes what is too many. Returns what to dial for. */
+  #plan(): Need {
+    if (this.#closed || !isUsable(this.#proxy)) return "none";
     const { covered, dial, close } = planCoverage(this.#announced, this.#tunnels);
     for (const tunnel of close) tunnel.end("not needed");
     if (covered) {
-      this.#backoff.reset();
+      this.#pace.reset();
       this.#setError(undefined);
     }
     return dial;
   }
 
-  #wait(): void {
+  #wait(need: Need, ms: number): void {
     this.#timer?.cancel();
-    this.#timer = this.#deps.clock.setTimer(this.#backoff.next(), () => {
+    this.#waitsFor = need;
+    this.#timer = this.#deps.clock.setTimer(ms, () => {
       this.#timer = undefined;
-      this.#step();
+      if (this.#plan() !== "none" && !this.#dialling) void this.#dial();
     });
   }
 
   /** One attempt; never rejects. */
   async #dial(): Promise<void> {
     this.#dialling = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
     const proxy = this.#proxy;
     try {
       const tunnel = await this.#connect(proxy);
@@ -194,10 +209,11 @@ export class ProxyLink {
     } catch (error) {
       this.#log.warn("proxy not reached", errorFields(error));
       this.#setError(errorFields(error).error);
+      this.#pace.failed(error instanceof SshError && error.code === "SSH_UNREACHABLE");
     }
     this.#dialling = false;
     // The hello tells more, and ends the wait if it is good news.
-    if (this.#timer === undefined) this.#stepLater();
+    this.#stepLater();
   }
 
   async #connect(proxy: AgentProxy): Promise<Tunnel> {
@@ -300,7 +316,10 @@ export class ProxyLink {
       replica: tunnel.replica,
       ...(error === undefined ? {} : errorFields(error)),
     });
-    if (!this.up) this.#since = undefined;
+    if (!this.up) {
+      this.#since = undefined;
+      if (tunnel.replica !== undefined) this.#pace.lost();
+    }
     if (error !== undefined) this.#setError(errorFields(error).error);
     // Not at once: every agent of the estate has just lost the same replica.
     this.#stepLater();

@@ -80,3 +80,23 @@ test("an agent whose proxy is away asks for its address each time, after longer 
   assert.deepEqual(waits, [125, 250, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
   assert.match(agent.report().proxies[0]?.lastError ?? "", /proxy\.example:1: ENOTFOUND/);
 });
+
+test("an agent dials its second tunnel later, and is not held up by that when it loses the first", async (context) => {
+  const replica = await startReplica(context, "main-a", 0, "127.0.0.1");
+  const clock = new ManualClock();
+  start(context, replica.port, {
+    clock,
+    random: () => 0.5,
+    resolveProxy: () => Promise.resolve([{ address: "127.0.0.1", family: 4 }]),
+  });
+  function nextDial(): number {
+    return (clock.nextTimerAt ?? 0) - clock.now();
+  }
+  await until("the first, and a wait", () => replica.tunnels.size === 1 && nextDial() === 1500, SOON);
+  for (const { connection } of replica.tunnels) connection.destroy();
+  await until("a shorter wait", () => nextDial() === 125, SOON);
+  clock.advance(125);
+  await until("the first again", () => replica.tunnels.size === 1 && nextDial() === 1500, SOON);
+  clock.advance(1500);
+  await until("the second", () => replica.tunnels.size === 2, SOON);
+});

@@ -282,7 +282,10 @@ export interface TeleportProxySpecLimits {
   readonly maxConnections: number;
   /** Open channels and terminals that one person may have on one pod. Default: 50. */
   readonly maxSessionsPerUser: number;
-  /** New SSH connections per second that one pod accepts; more are refused. Default: 50. */
+  /**
+   * New SSH connections per second that one pod accepts; more are refused. Agents wait in line instead:
+   * for them it is the number of key exchanges with peers that turn out to be no agents. Default: 50.
+   */
   readonly handshakesPerSecond: number;
 }
 

@@ -8,6 +8,7 @@ import type { Clock } from "@teleport-access/daemon";
 
 import { MAX_RATED_ADDRESSES } from "./limits.ts";
 import type { SshServerLimits } from "./limits.ts";
+import { TokenBucket } from "./token-bucket.ts";
 
 export type AdmissionRefusal =
   "too-many-connections" | "too-many-unauthenticated" | "too-many-from-address" | "handshake-rate";
@@ -35,34 +36,6 @@ export function addressKey(address: string): string {
   const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
   const groups = [...left, ...Array<string>(zeros).fill("0"), ...right];
   return `${groups.slice(0, 4).join(":")}::/64`;
-}
-
-/** A token bucket of one second's worth. */
-class Bucket {
-  readonly #rate: number;
-  #tokens: number;
-  #filledAt: number;
-
-  constructor(rate: number, now: number) {
-    this.#rate = rate;
-    this.#tokens = rate;
-    this.#filledAt = now;
-  }
-
-  /** What it holds at `now`. */
-  level(now: number): number {
-    this.#tokens = Math.min(this.#rate, this.#tokens + ((now - this.#filledAt) * this.#rate) / 1000);
-    this.#filledAt = now;
-    return this.#tokens;
-  }
-
-  full(now: number): boolean {
-    return this.level(now) >= this.#rate;
-  }
-
-  take(): void {
-    this.#tokens -= 1;
-  }
 }
 
 /** Connections in one state, by address and in all. */
@@ -98,14 +71,19 @@ class Tally {
   }
 }
 
+/** One second's worth. */
+function bucketOf(perSecond: number, now: number): TokenBucket {
+  return new TokenBucket(perSecond, perSecond, now);
+}
+
 export class AdmissionDesk {
   readonly #limits: SshServerLimits;
   readonly #clock: Clock;
   readonly #strangers: Tally;
   readonly #challenged: Tally;
-  readonly #rate: Bucket;
+  readonly #rate: TokenBucket;
   /** Of addresses that connected within the last second or so. */
-  readonly #rates = new Map<string, Bucket>();
+  readonly #rates = new Map<string, TokenBucket>();
   #connections = 0;
 
   constructor(limits: SshServerLimits, clock: Clock) {
@@ -113,7 +91,7 @@ export class AdmissionDesk {
     this.#clock = clock;
     this.#strangers = new Tally(limits.unauthenticatedPerAddress, limits.unauthenticated);
     this.#challenged = new Tally(limits.challengedPerAddress, limits.challenged);
-    this.#rate = new Bucket(limits.handshakesPerSecond, clock.monotonic());
+    this.#rate = bucketOf(limits.handshakesPerSecond, clock.monotonic());
   }
 
   get connections(): number {
@@ -130,12 +108,19 @@ export class AdmissionDesk {
     return this.#rates.size;
   }
 
+  /** Where arrivals wait in line, the line has the rate (waiting-room.ts): nobody is sent away for coming with the others. */
+  get #rated(): boolean {
+    return this.#limits.handshakesAtOnce === Infinity;
+  }
+
   admit(address: string): Admission {
     const key = addressKey(address);
     const reason = this.#refuses(key);
     if (reason !== undefined) return { admitted: false, reason };
-    this.#rate.take();
-    this.#rateOf(key).take();
+    if (this.#rated) {
+      this.#rate.take();
+      this.#rateOf(key).take();
+    }
     this.#connections += 1;
     this.#strangers.add(key);
     return { admitted: true, place: this.#place(key) };
@@ -146,17 +131,18 @@ export class AdmissionDesk {
     if (this.#connections >= limits.connections) return "too-many-connections";
     if (this.#strangers.full) return "too-many-unauthenticated";
     if (this.#strangers.fullFor(key)) return "too-many-from-address";
+    if (!this.#rated) return undefined;
     const now = this.#clock.monotonic();
     return this.#rate.level(now) < 1 || this.#rateOf(key).level(now) < 1 ? "handshake-rate" : undefined;
   }
 
   /** One address gets half of what there is: it must not be able to keep everybody else out. */
-  #rateOf(key: string): Bucket {
+  #rateOf(key: string): TokenBucket {
     const known = this.#rates.get(key);
     if (known !== undefined) return known;
     const now = this.#clock.monotonic();
     if (this.#rates.size >= MAX_RATED_ADDRESSES) this.#forget(now);
-    const bucket = new Bucket(Math.max(1, this.#limits.handshakesPerSecond / 2), now);
+    const bucket = bucketOf(Math.max(1, this.#limits.handshakesPerSecond / 2), now);
     this.#rates.set(key, bucket);
     return bucket;
   }

@@ -24,7 +24,7 @@ export type { AuthMethod, AuthRequest, OfferedKey, ProofRefusal } from "./auth-r
 export type { AuthChallenge, AuthVerdict } from "./auth-server.ts";
 export { createSshServer } from "./server.ts";
 export type { Introduction } from "./reception.ts";
-export type { SessionRequest, SshConnection, SshServer, SshServerOptions } from "./server.ts";
+export type { SshConnection, SshServer, SshServerOptions } from "./server.ts";
 export type { ArrivedPeer, DepartedPeer, RefusedPeer, SshRefusal } from "./server-peers.ts";
 export { connectSsh } from "./client.ts";
 export type { SshClientConnection, SshClientOptions } from "./client.ts";
@@ -41,7 +41,14 @@ export type { DirectStreamlocalRequest } from "./direct-streamlocal.ts";
 export { decodeDirectTcpip, encodeDirectTcpip } from "./direct-tcpip.ts";
 export type { DirectTcpipRequest, DirectTcpipTarget } from "./direct-tcpip.ts";
 export { answerAndExit, replyAndExit } from "./session.ts";
-export type { PtyRequest, SessionReply, SessionStart, SshSession, WindowSize } from "./session.ts";
+export type {
+  SessionRequest,
+  PtyRequest,
+  SessionReply,
+  SessionStart,
+  SshSession,
+  WindowSize,
+} from "./session.ts";
 export { relaySession } from "./session-relay.ts";
 export type { SessionPlan, SessionRelay, SessionRelayOptions } from "./session-relay.ts";
 export { spliceChannels, spliceSocket } from "./splice.ts";

@@ -24,16 +24,25 @@ export interface SshServerLimits {
   readonly challenged: number;
   /** Connections in all, authenticated ones included. */
   readonly connections: number;
-  /** New connections in any second; a key exchange costs 1-2 ms of CPU. One address gets half of them. */
+  /**
+   * New connections in any second; a key exchange costs 1-2 ms of CPU. One address gets half of them. Where arrivals wait
+   * in line, nobody is refused for it: it is the rate of key exchanges with peers that are never proven to be anybody.
+   */
   readonly handshakesPerSecond: number;
-  /** Key exchanges that run side by side; whoever else comes waits for a turn. */
+  /** Key exchanges that run side by side; whoever else comes waits for a turn. Infinity: there is no line. */
   readonly handshakesAtOnce: number;
   /** Open channels of one connection, those still being answered included. */
   readonly channelsPerConnection: number;
 }
 
-/** A turn in a key exchange (waiting-room.ts): far longer than it takes us, so who needs more waits for the network. */
-export const SEAT_MS = 250;
+/**
+ * A turn in a key exchange (waiting-room.ts): longer than 16 of them take us on half a core, so who needs more waits
+ * for the network. Agents 50 ms away need 300, and come in at 160 a second.
+ */
+export const SEAT_MS = 100;
+
+/** Key exchanges under way, in seconds of their rate: agents 100 ms away are in the middle of half a second of them. */
+export const LINE_BURST_SECONDS = 4;
 
 /** Addresses whose rate is remembered; a burst from more of them is held by the rate of all. */
 export const MAX_RATED_ADDRESSES = 4096;
@@ -58,7 +67,7 @@ export const USER_LIMITS: SshServerLimits = {
 /**
  * What agents' connections get: few of them, each carrying everybody's channels. They all come back
  * at once after a restart, many from behind one address, and wait in line for it: a turn of
- * 16 key exchanges, 2 ms each, is the longest that a person's log-in is held up.
+ * 16 key exchanges, 2 ms each, is the longest that a person's log-in is held up. Who waits costs a socket.
  */
 export const TUNNEL_LIMITS: SshServerLimits = {
   ...USER_LIMITS,

@@ -19,11 +19,9 @@ import type { AuthVerdict } from "./auth-server.ts";
 import { algorithmsOf, Connection, newConnectionId } from "./connection.ts";
 import type { PeerAddress, SshPeer } from "./connection.ts";
 import { ConnectionLayer } from "./connection-layer.ts";
-import { streamOf } from "./channel-stream.ts";
 import { onDirectTcpip } from "./direct-tcpip.ts";
 import type { DirectTcpipRequest } from "./direct-tcpip.ts";
 import { SshError } from "./errors.ts";
-import type { OpenRefusal } from "./errors.ts";
 import { startKeepalive, USER_KEEPALIVE } from "./keepalive.ts";
 import type { KeepalivePolicy } from "./keepalive.ts";
 import { offerHostKeys } from "./key-exchange.ts";
@@ -36,16 +34,10 @@ import type { ReceptionOptions } from "./reception.ts";
 import { REKEY, startRekey } from "./rekey.ts";
 import type { RekeyPolicy } from "./rekey.ts";
 import type { ArrivedPeer, DepartedPeer, RefusedPeer, SshRefusal } from "./server-peers.ts";
-import { createSession } from "./session.ts";
-import type { SshSession } from "./session.ts";
+import { onSession } from "./session.ts";
+import type { SessionRequest } from "./session.ts";
 import { Transport } from "./transport.ts";
 import { WaitingRoom } from "./waiting-room.ts";
-
-/** A session a peer wants to open. */
-export interface SessionRequest {
-  accept(): SshSession;
-  refuse(reason: OpenRefusal, message: string): void;
-}
 
 /** A connection whose peer proved who it is. */
 export interface SshConnection<I> extends SshPeer {
@@ -115,14 +107,7 @@ class ServerConnection<I> extends Connection implements SshConnection<I> {
   }
 
   onSession(handler: (request: SessionRequest) => void): void {
-    this.onChannel("session", (channel) => {
-      handler({
-        accept: () => createSession(streamOf(channel.accept())),
-        refuse: (reason, message) => {
-          channel.refuse(reason, message);
-        },
-      });
-    });
+    onSession(this, handler);
   }
 }
 
@@ -146,7 +131,7 @@ class ListeningServer<I> implements SshServer {
     this.#limits = { ...USER_LIMITS, ...options.limits };
     this.#clock = options.clock ?? systemClock;
     this.#desk = new AdmissionDesk(this.#limits, this.#clock);
-    this.#room = new WaitingRoom(this.#limits.handshakesAtOnce, this.#clock);
+    this.#room = new WaitingRoom(this.#limits, this.#clock);
     this.#reception = new Reception({
       introduce: options.introduce,
       accept: (socket, address) => {
@@ -170,6 +155,7 @@ class ListeningServer<I> implements SshServer {
 
   close(): Promise<void> {
     const closed = this.#reception.close();
+    this.#room.close();
     for (const transport of [...this.#open]) transport.end("server is shutting down");
     return closed;
   }
@@ -209,18 +195,22 @@ class ListeningServer<I> implements SshServer {
     }
     // A peer that is gone before it is accepted has an 'error' nobody else hears.
     socket.on("error", () => undefined);
-    const leave = this.#room.enter(() => {
-      this.#begin(socket, address, {
-        ...admission.place,
-        authenticated: () => {
-          admission.place.authenticated();
-          leave();
-        },
-      });
+    const { place } = admission;
+    const visit = this.#room.enter({
+      start: () => {
+        this.#begin(socket, address, {
+          ...place,
+          authenticated: () => {
+            place.authenticated();
+            visit.proven();
+          },
+        });
+      },
+      turnAway: () => socket.destroy(),
     });
     socket.once("close", () => {
-      admission.place.closed();
-      leave();
+      place.closed();
+      visit.leave();
     });
   }
 

@@ -9,10 +9,30 @@ import type { Writable } from "node:stream";
 import { SshReader, SshWriter } from "@teleport-access/sshcert";
 
 import type { Answer } from "./channel.ts";
-import { stderrOf } from "./channel-stream.ts";
+import { stderrOf, streamOf } from "./channel-stream.ts";
 import type { ChannelStream, SshChannel } from "./channel-stream.ts";
+import type { SshPeer } from "./connection.ts";
+import type { OpenRefusal } from "./errors.ts";
 import { MAX_COMMAND_BYTES, MAX_ENVIRONMENT, MAX_NAME_BYTES, MAX_TEXT_BYTES } from "./limits.ts";
 import { STDERR } from "./messages.ts";
+
+/** A session a peer wants to open. */
+export interface SessionRequest {
+  accept(): SshSession;
+  refuse(reason: OpenRefusal, message: string): void;
+}
+
+/** Registers who answers session channels. */
+export function onSession(peer: SshPeer, handler: (request: SessionRequest) => void): void {
+  peer.onChannel("session", (channel) => {
+    handler({
+      accept: () => createSession(streamOf(channel.accept())),
+      refuse: (reason, message) => {
+        channel.refuse(reason, message);
+      },
+    });
+  });
+}
 
 export interface WindowSize {
   readonly columns: number;
