@@ -35,6 +35,7 @@ interface World extends Fixture {
   readonly ends: string[];
   readonly say: (message: AgentMessage) => void;
   readonly start: () => Promise<void>;
+  readonly setReplicas: (...replicas: readonly string[]) => void;
 }
 
 function createWorld(refuseControl = false): World {
@@ -61,10 +62,14 @@ function createWorld(refuseControl = false): World {
         ? Promise.reject(new ChannelRefusedError("teleport-control", 3, "unknown channel type"))
         : Promise.resolve(control as unknown as SshChannel),
   } as unknown as SshConnection<TunnelIdentity>;
-  const facts = { proxy: "acme", replica: "acme-0", replicas: () => ["acme-0", "acme-1"] };
+  let replicas: readonly string[] = ["acme-0", "acme-1"];
+  const facts = { proxy: "acme", replica: "acme-0", replicas: () => replicas };
   return {
     ...{ ...fixture, tunnels, control, ends },
     say: (message) => control.emit("data", encodeControlMessage(message)),
+    setReplicas: (...names) => {
+      replicas = names;
+    },
     start: () =>
       runTunnel(connection, { tunnels, audit, clock, log, ...facts, fingerprints: () => ["SHA256:x"] }),
   };
@@ -78,6 +83,19 @@ describe("runTunnel()", () => {
       { type: "hello", version: 1, proxy: "acme", replica: "acme-0", hostCAFingerprints: ["SHA256:x"] },
       { type: "replicas", replicas: ["acme-0", "acme-1"] },
     ]);
+  });
+
+  test("runTunnel() tells an agent after its hello of replicas that changed before it, and only then", async () => {
+    for (const changed of [true, false]) {
+      const { control, start, say, setReplicas } = createWorld();
+      await start();
+      if (changed) setReplicas("acme-1");
+      say(HELLO);
+      const lists = control.sent.flatMap((message) =>
+        message.type === "replicas" ? [message.replicas] : [],
+      );
+      assert.deepEqual(lists, [["acme-0", "acme-1"], ...(changed ? [["acme-1"]] : [])]);
+    }
   });
 
   test("runTunnel() takes a tunnel into use after the agent's hello, and out of it at its end", async () => {

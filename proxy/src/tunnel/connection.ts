@@ -65,6 +65,7 @@ class TunnelConnection implements Tunnel {
   #agent: string | undefined;
   #targets: readonly AnnouncedTarget[] = [];
   #toldAuthorities = "";
+  #toldReplicas: readonly string[] = [];
   #open = 0;
   #reason: TunnelEnd = "closed";
   #ended = false;
@@ -103,7 +104,15 @@ class TunnelConnection implements Tunnel {
     });
     this.#toldAuthorities = hostCAFingerprints.join(" ");
     this.send({ type: "hello", version: CONTROL_VERSION, proxy, replica, hostCAFingerprints });
-    this.send({ type: "replicas", replicas: this.#deps.replicas() });
+    this.#tellReplicas();
+  }
+
+  #tellReplicas(): void {
+    const replicas = this.#deps.replicas();
+    // The same list while nothing has changed (replicas.ts).
+    if (replicas === this.#toldReplicas) return;
+    this.#toldReplicas = replicas;
+    this.send({ type: "replicas", replicas });
   }
 
   targets(): readonly AnnouncedTarget[] {
@@ -172,6 +181,8 @@ class TunnelConnection implements Tunnel {
     }
     this.#agent = agent;
     this.#deps.tunnels.add(this);
+    // From now on news reaches it; what came between its beginning and its hello has not.
+    this.#tellReplicas();
     this.#record("tunnel.up");
   }
 

@@ -14,7 +14,7 @@ import {
   trustObject,
 } from "../world-fixture.test.ts";
 import { formatPublicKeyLine, publicKeyOf } from "@teleport-access/sshcert";
-import { createTunnelRegistry } from "./registry.ts";
+import { createTunnelRegistry, TOLD_IN_A_TURN } from "./registry.ts";
 import type { Tunnel, TunnelRegistry } from "./registry.ts";
 
 /** A tunnel that remembers what was done to it. */
@@ -182,6 +182,19 @@ describe("createTunnelRegistry()", () => {
       tunnels.catchUp();
       assert.deepEqual(tunnel.ends, [jump > 0 ? "certificate-expired" : "certificate-not-yet-valid"]);
     }
+  });
+
+  test("createTunnelRegistry() tells thousands a few hundred at a time, each of them everything in its order", () => {
+    const { tunnels, add, put, clock } = createWorld();
+    put("trustedhostcas", trustObject("prod", { maxTunnels: 1000 }));
+    const all = Array.from({ length: 2 * TOLD_IN_A_TURN + 1 }, () => add());
+    for (const { sent } of all) sent.length = 0;
+    tunnels.broadcast({ type: "replicas", replicas: ["acme-0"] });
+    tunnels.broadcast({ type: "drain" });
+    assert.equal(all.filter(({ sent }) => sent.length > 0).length, TOLD_IN_A_TURN);
+    clock.advance(0);
+    const want = [{ type: "replicas", replicas: ["acme-0"] }, { type: "drain" }];
+    for (const { sent } of all) assert.deepEqual(sent, want);
   });
 
   test("createTunnelRegistry() judges the tunnels of the clusters that changed, and no others", () => {

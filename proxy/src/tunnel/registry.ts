@@ -57,6 +57,7 @@ export interface TunnelRegistry {
   judge(clusters: readonly string[]): void;
   /** Judges the tunnels whose certificate has ended by the clock, or has not begun: clocks are set back, too. */
   catchUp(): void;
+  /** Tells everybody who is there, some hundreds in a turn of the event loop; messages keep their order. */
   broadcast(message: ProxyMessage): void;
   /** Ends all of them. */
   end(reason: TunnelEnd): void;
@@ -75,6 +76,15 @@ interface Validity {
   readonly to: number;
 }
 
+/** Tunnels that are told something in one turn: 10 ms, which is what a keystroke may wait. */
+export const TOLD_IN_A_TURN = 200;
+
+interface News {
+  readonly message: ProxyMessage;
+  /** Who has not been told. */
+  readonly to: Tunnel[];
+}
+
 class Registry implements TunnelRegistry {
   readonly #store: Pick<AccessStore, "cluster">;
   readonly #clock: Clock;
@@ -83,6 +93,7 @@ class Registry implements TunnelRegistry {
   readonly #clusters = new Map<string, Set<Tunnel>>();
   readonly #listeners: ((cluster: string) => void)[] = [];
   readonly #drained = new WeakSet<Tunnel>();
+  readonly #news: News[] = [];
 
   constructor(store: Pick<AccessStore, "cluster">, clock: Clock) {
     this.#store = store;
@@ -145,7 +156,20 @@ class Registry implements TunnelRegistry {
   }
 
   broadcast(message: ProxyMessage): void {
-    for (const tunnel of this.#tunnels.keys()) tunnel.send(message);
+    this.#news.push({ message, to: [...this.#tunnels.keys()] });
+    if (this.#news.length === 1) this.#tellNews();
+  }
+
+  #tellNews(): void {
+    const [first] = this.#news;
+    if (first === undefined) return;
+    for (const tunnel of first.to.splice(0, TOLD_IN_A_TURN)) if (!tunnel.ended) tunnel.send(first.message);
+    if (first.to.length === 0) this.#news.shift();
+    if (this.#news.length > 0) {
+      this.#clock.setTimer(0, () => {
+        this.#tellNews();
+      });
+    }
   }
 
   end(reason: TunnelEnd): void {
