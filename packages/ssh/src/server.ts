@@ -10,7 +10,7 @@ import type { Duplex } from "node:stream";
 import { systemClock } from "@teleport-access/daemon";
 import type { Clock } from "@teleport-access/daemon";
 
-import { AdmissionDesk } from "./admission.ts";
+import { addressKey, AdmissionDesk } from "./admission.ts";
 import type { Place } from "./admission.ts";
 import { ciphers } from "./algorithms.ts";
 import type { AuthRequest } from "./auth-request.ts";
@@ -197,6 +197,7 @@ class ListeningServer<I> implements SshServer {
     socket.on("error", () => undefined);
     const { place } = admission;
     const visit = this.#room.enter({
+      address: addressKey(peer.remoteAddress),
       start: () => {
         this.#begin(socket, address, {
           ...place,

@@ -12,7 +12,7 @@ interface Lab {
   readonly clock: ManualClock;
   readonly started: string[];
   readonly turnedAway: string[];
-  readonly enter: (name: string) => Visit;
+  readonly enter: (name: string, address?: string) => Visit;
 }
 
 function createLab(handshakesAtOnce = 2, handshakesPerSecond = 1000): Lab {
@@ -20,8 +20,8 @@ function createLab(handshakesAtOnce = 2, handshakesPerSecond = 1000): Lab {
   const room = new WaitingRoom({ handshakesAtOnce, handshakesPerSecond }, clock);
   const started: string[] = [];
   const turnedAway: string[] = [];
-  function enter(name: string): Visit {
-    return room.enter({ start: () => started.push(name), turnAway: () => turnedAway.push(name) });
+  function enter(name: string, address = "192.0.2.1"): Visit {
+    return room.enter({ address, start: () => started.push(name), turnAway: () => turnedAway.push(name) });
   }
   return { room, clock, started, turnedAway, enter };
 }
@@ -86,6 +86,25 @@ describe("WaitingRoom", () => {
     assert.ok(!started.includes("agent"));
     clock.advance(1000);
     assert.ok(started.includes("agent"));
+  });
+
+  it("WaitingRoom lets addresses take turns: many strangers of one hold an agent up by one of them", () => {
+    const { started, enter } = createLab(1);
+    const seated = enter("seated", "192.0.2.1");
+    for (let i = 0; i < 100; i += 1) enter("stranger", "192.0.2.1");
+    const agent = enter("agent", "192.0.2.2");
+    enter("another", "192.0.2.3");
+    seated.leave();
+    assert.deepEqual(started, ["seated", "stranger"]);
+    agent.leave();
+    assert.equal(started.length, 2, "who has left takes no turn");
+  });
+
+  it("WaitingRoom gives each address its turn in the order of their coming", () => {
+    const { clock, started, enter } = createLab(1);
+    for (const name of ["a1", "a2", "b1", "a3", "b2", "c1"]) enter(name, `192.0.2.${name[0] ?? ""}`);
+    clock.advance(5 * SEAT_MS);
+    assert.deepEqual(started, ["a1", "a2", "b1", "c1", "a3", "b2"]);
   });
 
   it("WaitingRoom counts an agent that took longer than its seat as proven all the same", () => {

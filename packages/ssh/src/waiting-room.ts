@@ -5,6 +5,8 @@
  * A seat is for who makes us compute. Whoever sits longer is waiting for the network, or
  * wants us to wait: the seat goes to the next, and nobody can hold the others up.
  *
+ * Addresses take turns, so one that sends a hundred strangers holds an agent up by one of them.
+ *
  * Each seat also takes a token, and who is proven gives it back: agents come in as fast as we compute, while
  * strangers, who compute nothing useful with us, come to no more than the rate of key exchanges. The line waits then.
  */
@@ -16,6 +18,8 @@ import { TokenBucket } from "./token-bucket.ts";
 
 /** Who comes in. */
 export interface Guest {
+  /** Whose turn it takes: addressKey of its address. */
+  readonly address: string;
   /** It is the guest's turn. */
   start(): void;
   /** There will be no turn: the room is closed. */
@@ -46,8 +50,8 @@ export class WaitingRoom {
   readonly #seats: number;
   readonly #clock: Clock;
   readonly #tokens: TokenBucket;
-  /** In the order of their coming. Those who have left are passed over. */
-  #queue: Visitor[] = [];
+  /** Those of each address in the order of their coming; the first address is the next. Those who have left are passed over. */
+  readonly #line = new Map<string, Visitor[]>();
   #seated = 0;
   /** Set while the line waits for a token. */
   #pause: Timer | undefined;
@@ -66,7 +70,9 @@ export class WaitingRoom {
       return NO_LINE;
     }
     const visitor: Visitor = { guest, state: "waiting" };
-    this.#queue.push(visitor);
+    const others = this.#line.get(guest.address);
+    if (others === undefined) this.#line.set(guest.address, [visitor]);
+    else others.push(visitor);
     this.#fill();
     return {
       proven: () => {
@@ -82,17 +88,35 @@ export class WaitingRoom {
   /** Turns those away who wait. Those who were let in are their host's business. */
   close(): void {
     this.#pause?.cancel();
-    for (const { guest, state } of this.#queue.splice(0)) if (state === "waiting") guest.turnAway();
+    const left = [...this.#line.values()].flat();
+    this.#line.clear();
+    for (const { guest, state } of left) if (state === "waiting") guest.turnAway();
   }
 
   /** Lets in whom there are seats and tokens for. */
   #fill(): void {
     while (this.#seated < this.#seats) {
-      const [first] = this.#queue;
-      if (first === undefined || (first.state === "waiting" && !this.#hasToken())) return;
-      this.#queue.shift();
-      if (first.state === "waiting") this.#seat(first);
+      const visitor = this.#first();
+      if (visitor === undefined || !this.#hasToken()) return;
+      this.#next(visitor.guest.address);
+      this.#seat(visitor);
     }
+  }
+
+  #first(): Visitor | undefined {
+    for (const [address, visitors] of this.#line) {
+      while (visitors.length > 0 && visitors[0]?.state !== "waiting") visitors.shift();
+      if (visitors.length > 0) return visitors[0];
+      this.#line.delete(address);
+    }
+    return undefined;
+  }
+
+  /** The address has had its turn. */
+  #next(address: string): void {
+    const rest = this.#line.get(address)?.slice(1) ?? [];
+    this.#line.delete(address);
+    if (rest.length > 0) this.#line.set(address, rest);
   }
 
   /** If there is none, looks again when there is one. */
