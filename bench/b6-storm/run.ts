@@ -157,7 +157,7 @@ function report(ours: readonly Storm[], peer: readonly Storm[], { agents, peerNa
     ],
     notes: [
       "ours: the real agent, two tunnels each, reachable with the first; the peer's: one SSH connection each, without its -R, which is kinder to sshd",
-      "both come back with full jitter from 0.25 s to 10 s; the server starts again at once after kill -9",
+      "both come back at the agent's pace (cluster-agent/src/redial-pace.ts); the server starts again at once after kill -9",
       ...(logins.includes(FAILED_MS)
         ? [`${logins.filter((ms) => ms === FAILED_MS).length} logins were refused`]
         : []),

@@ -2,7 +2,7 @@
  * Many agents in one process, so that their own weight is nobody's: ours are the
  * real agent's code with its coverage, its control channel and its back-off, each
  * from an address of its own; the peer's are SSH connections to sshd that come back
- * with the same back-off, as autossh would bring `ssh -N -R` back, but lighter.
+ * at the same pace, as autossh would bring `ssh -N -R` back, but lighter.
  *
  *   node bench/lab/crowd.ts <orders>
  *
@@ -11,9 +11,9 @@
  */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { startAgent } from "@teleport-access/cluster-agent";
-import { createBackoff, createLogger } from "@teleport-access/daemon";
-import { connectSsh, startSsh2 } from "@teleport-access/ssh";
+import { RedialPace, startAgent } from "@teleport-access/cluster-agent";
+import { createLogger } from "@teleport-access/daemon";
+import { connectSsh, SshError, startSsh2 } from "@teleport-access/ssh";
 import { until } from "@teleport-access/testkit";
 import { parseAgentConfig } from "@teleport-access/wire";
 import { dialFrom, identityOf, keyOf } from "./load.ts";
@@ -45,8 +45,6 @@ export interface CrowdCount {
 const RAMP = 48;
 const RAMP_MS = 240_000;
 const CONNECT_MS = 15_000;
-/** As cluster-agent's. */
-const BACKOFF = { initialMs: 250, maxMs: 10_000 };
 
 let markedAt = 0;
 
@@ -89,10 +87,10 @@ function startOurs(orders: CrowdOrders, { config, identity }: CrowdMember, seria
 
 function startPlain(orders: CrowdOrders, { identity }: CrowdMember, serial: number): Member {
   const member = new Member();
-  const backoff = createBackoff(BACKOFF);
+  const pace = new RedialPace({ now: () => performance.now(), random: Math.random });
   function again(): void {
     member.set(false);
-    setTimeout(() => void dial(), backoff.next());
+    setTimeout(() => void dial(), pace.next());
   }
   async function dial(): Promise<void> {
     try {
@@ -105,10 +103,14 @@ function startPlain(orders: CrowdOrders, { identity }: CrowdMember, serial: numb
         hostKeyPins: [keyOf(orders.hostKey)],
         timeoutMs: CONNECT_MS,
       });
-      connection.onClose(again);
-      backoff.reset();
+      connection.onClose(() => {
+        pace.lost();
+        again();
+      });
+      pace.reset();
       member.set(true);
-    } catch {
+    } catch (error) {
+      pace.failed(error instanceof SshError && error.code === "SSH_UNREACHABLE");
       again();
     }
   }

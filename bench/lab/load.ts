@@ -10,6 +10,7 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
+import { SshError } from "@teleport-access/ssh";
 import { formatCertificateLine, parseCertificateLine, parsePublicKeyLine } from "@teleport-access/sshcert";
 import type { SshPublicKey } from "@teleport-access/sshcert";
 import { ROOT } from "../../hack/bundle.ts";
@@ -38,11 +39,18 @@ export function keyOf(line: string): SshPublicKey {
   return parsePublicKeyLine(line);
 }
 
-/** A connection from an address of its own: a server's bounds per address are not what is measured. */
+/**
+ * A connection from an address of its own: a server's bounds per address are not what is measured.
+ * @throws SshError SSH_UNREACHABLE, as connectSsh does, which tells an agent how soon to try again.
+ */
 export async function dialFrom(serial: number, port: number): Promise<Socket> {
   const localAddress = `127.1.${Math.floor(serial / 250) % 250}.${(serial % 250) + 1}`;
   const socket = connect({ host: "127.0.0.1", port, localAddress });
-  await once(socket, "connect");
+  try {
+    await once(socket, "connect");
+  } catch (error) {
+    throw new SshError("SSH_UNREACHABLE", `127.0.0.1:${port}: nobody listens`, error);
+  }
   return socket;
 }
 

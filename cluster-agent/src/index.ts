@@ -5,3 +5,4 @@
 export { startAgent } from "./agent.ts";
 export type { Agent, AgentOptions } from "./agent.ts";
 export type { HostIdentity } from "./host-identity.ts";
+export { RedialPace } from "./redial-pace.ts";

@@ -8,6 +8,7 @@ import { pino } from "pino";
 import type { DestinationStream, Logger as Pino } from "pino";
 
 import { redactFields, redactText } from "./redact.ts";
+import { standardOutput } from "./standard-output.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -38,7 +39,7 @@ export function createLogger({ program, level = "info", destination }: LoggerOpt
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return wrap(destination === undefined ? pino(options) : pino(options, destination));
+  return wrap(pino(options, destination ?? standardOutput()));
 }
 
 function wrap(target: Pino): Logger {
