@@ -81,9 +81,11 @@ export type Operation =
   /** Prints "ready" once it forwards on 127.0.0.1, then goes on until its stdin ends. */
   | {
       readonly do: "forward";
-      readonly kind: "local" | "remote" | "socks";
+      /** "socket" leads to a Unix socket of the target. */
+      readonly kind: "local" | "remote" | "socks" | "socket";
       readonly listen: number;
       readonly to?: number;
+      readonly path?: string;
     }
   /** A file there and back: [from, to] each. */
   | {

@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { createServer } from "node:net";
-import type { AddressInfo, Server } from "node:net";
+import type { AddressInfo, ListenOptions, Server } from "node:net";
 import { chmodSync, mkdirSync } from "node:fs";
 import { generatePrivateKey } from "@teleport-access/sshcert";
 import { openSshMatrix, startSshAgent, writeIdentity } from "@teleport-access/testkit";
@@ -46,6 +46,8 @@ export interface MatrixWorld {
   readonly large: Payload;
   /** A TCP server that sends back what it is sent. */
   readonly echoPort: number;
+  /** The same on a Unix socket. */
+  readonly echoPath: string;
   readonly display: FakeDisplay;
   readonly estate: ProxyWorld;
   route(form: Form, scratch: string, options?: RouteOptions): Promise<Route>;
@@ -74,7 +76,9 @@ export async function startMatrixWorld({ largeBytes }: MatrixWorldOptions): Prom
     behind: (keys, folder) => startTargets(installed, { keys, folder, hostKey, targets }),
   });
   const person = await createPerson(estate, installed);
-  const echo = await startEcho();
+  const echo = await startEcho({ host: "127.0.0.1", port: 0 });
+  const echoPath = estate.folder.file("echo.sock");
+  const socketEcho = await startEcho({ path: echoPath });
   const display = await startDisplay(estate.folder);
   let onIpv6: Promise<ProxyWorld> | undefined;
   return {
@@ -84,6 +88,7 @@ export async function startMatrixWorld({ largeBytes }: MatrixWorldOptions): Prom
     payload: writePayload(estate.folder, "payload", PAYLOAD_BYTES),
     large: writePayload(estate.folder, "large", largeBytes),
     echoPort: (echo.address() as AddressInfo).port,
+    echoPath,
     display,
     estate,
     async route(form, scratch, options = {}) {
@@ -102,6 +107,7 @@ export async function startMatrixWorld({ largeBytes }: MatrixWorldOptions): Prom
     scratch: (name) => openFolder(estate.folder.file(name)),
     async close() {
       echo.close();
+      socketEcho.close();
       display.close();
       await person.agent.stop();
       await (await onIpv6)?.close();
@@ -201,14 +207,14 @@ function widenGrants(estate: ProxyWorld): void {
   });
 }
 
-function startEcho(): Promise<Server> {
+function startEcho(at: ListenOptions): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on("error", () => undefined);
       socket.pipe(socket);
     });
     server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
+    server.listen(at, () => {
       resolve(server);
     });
   });

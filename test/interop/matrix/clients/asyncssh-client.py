@@ -121,6 +121,8 @@ async def forward(connection):
     kind, listen, to = OPERATION["kind"], OPERATION["listen"], OPERATION.get("to")
     if kind == "local":
         await connection.forward_local_port("127.0.0.1", listen, "127.0.0.1", to)
+    elif kind == "socket":
+        await connection.forward_local_port_to_path("127.0.0.1", listen, OPERATION["path"])
     elif kind == "socks":
         await connection.forward_socks("127.0.0.1", listen)
     else:

@@ -118,9 +118,12 @@ class Arguments {
     return { command: "bash", args: ["-c", script, "bash", ssh, this.destination, command, ...args], env };
   }
 
-  #forward({ kind, listen, to = 0 }: Extract<Operation, { readonly do: "forward" }>): Invocation {
-    const flag = { local: "-L", remote: "-R", socks: "-D" }[kind];
-    const place = `127.0.0.1:${listen}${kind === "socks" ? "" : `:127.0.0.1:${to}`}`;
+  #forward({ kind, listen, to = 0, path = "" }: Extract<Operation, { readonly do: "forward" }>): Invocation {
+    const flag = { local: "-L", remote: "-R", socks: "-D", socket: "-L" }[kind];
+    const there = { local: `:127.0.0.1:${to}`, remote: `:127.0.0.1:${to}`, socks: "", socket: `:${path}` }[
+      kind
+    ];
+    const place = `127.0.0.1:${listen}${there}`;
     return this.#ssh(["-o", "ExitOnForwardFailure=yes", flag, place, this.destination, "echo ready; cat"]);
   }
 

@@ -165,6 +165,7 @@ function forward(
   plink: Plink,
   { kind, listen, to = 0 }: Extract<Operation, { readonly do: "forward" }>,
 ): Invocation {
+  if (kind === "socket") throw new NotApplicable("PuTTY forwards to ports only");
   const flag = { local: "-L", remote: "-R", socks: "-D" }[kind];
   const place = `127.0.0.1:${listen}${kind === "socks" ? "" : `:127.0.0.1:${to}`}`;
   return plink({}, [flag, place, "echo ready; cat"]);

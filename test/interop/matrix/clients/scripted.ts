@@ -60,6 +60,11 @@ function goName(): string {
   return "x/crypto 0.59";
 }
 
+const PARAMIKO_FORWARDS_NOT: Readonly<Record<string, string>> = {
+  socks: "paramiko has no SOCKS server",
+  socket: "paramiko opens no channel to a Unix socket",
+};
+
 function paramikoLacks(operation: Operation, { form }: Route): string | undefined {
   if (form === "forward" && operation.do === "forward")
     return "paramiko lends its agent to sessions, and a forwarding has none";
@@ -67,9 +72,7 @@ function paramikoLacks(operation: Operation, { form }: Route): string | undefine
   if (operation.do === "scp" || operation.do === "scp-over-sftp") return "paramiko has no scp";
   if (operation.do === "session" && operation.display !== undefined)
     return "paramiko hands over X11 channels, it has no display";
-  return operation.do === "forward" && operation.kind === "socks"
-    ? "paramiko has no SOCKS server"
-    : undefined;
+  return operation.do === "forward" ? PARAMIKO_FORWARDS_NOT[operation.kind] : undefined;
 }
 
 function asyncsshLacks(operation: Operation): string | undefined {

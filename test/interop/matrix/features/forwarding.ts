@@ -54,7 +54,7 @@ function forwarding(kind: Kind): (cell: Cell) => Promise<void> {
   return async (cell) => {
     const to = cell.world.echoPort;
     const listen = await freePort();
-    const held = await cell.hold({ do: "forward", kind, listen, to });
+    const held = await cell.hold({ do: "forward", kind, listen, to, path: cell.world.echoPath });
     await held.shows("ready");
     const socket = await dial(listen);
     if (kind === "socks") await socksConnect(socket, to);
@@ -92,6 +92,7 @@ async function stdioForward(cell: Cell): Promise<void> {
 export const FORWARDING: readonly Feature[] = [
   { id: "local", basic: true, name: "-L", try: forwarding("local") },
   { id: "socks", name: "-D", try: forwarding("socks") },
+  { id: "local-socket", name: "-L to a Unix socket", try: forwarding("socket") },
   { id: "remote", name: "-R", forms: ["direct", "jump"], try: forwarding("remote") },
   { id: "agent", basic: true, name: "agent forwarding", try: agentForwarding },
   { id: "x11", name: "X11", forms: ["direct", "jump"], try: x11 },

@@ -37,6 +37,7 @@ type terminal struct {
 
 type operation struct {
 	Do, Kind, Host string
+	Path           string
 	Command        *string
 	Env            map[string]string
 	Rekey          bool
@@ -304,7 +305,10 @@ func dial(client *ssh.Client, j job) error {
 
 func forward(client *ssh.Client, j job) error {
 	from := fmt.Sprintf("127.0.0.1:%d", j.Operation.Listen)
-	to := fmt.Sprintf("127.0.0.1:%d", j.Operation.To)
+	network, to := "tcp", fmt.Sprintf("127.0.0.1:%d", j.Operation.To)
+	if j.Operation.Kind == "socket" {
+		network, to = "unix", j.Operation.Path
+	}
 	listen, dial := net.Listen, client.Dial
 	if j.Operation.Kind == "remote" {
 		listen, dial = client.Listen, net.Dial
@@ -319,7 +323,7 @@ func forward(client *ssh.Client, j job) error {
 			if err != nil {
 				return
 			}
-			go join(near, func() (net.Conn, error) { return dial("tcp", to) })
+			go join(near, func() (net.Conn, error) { return dial(network, to) })
 		}
 	}()
 	fmt.Println("ready")
