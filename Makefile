@@ -47,10 +47,11 @@ check: $(PROGRAMS) ## format, lint, types, layers, CRD drift, unit tests: offlin
 	@hack/check.sh
 
 .PHONY: test
-test: $(PROGRAMS) ## everything that can fail: check, interop with OpenSSH, end to end on Kubernetes
+test: $(PROGRAMS) ## everything that can fail: check, interop with OpenSSH, a round of chaos, end to end on Kubernetes
 	@hack/check.sh
 	@npm run --silent advisories
 	@npm run --silent interop
+	@npm run --silent chaos-smoke
 	@npm run --silent e2e
 
 .PHONY: interop e2e

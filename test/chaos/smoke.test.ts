@@ -1,9 +1,4 @@
-/**
- * A short round of what `make chaos` does at length, for faults that are seen at once. Not in the ordinary suite:
- * the end of the estate has been seen to wait for ever when it runs under the test runner.
- *
- *   node --conditions=source --test --test-force-exit test/chaos/smoke.test.ts
- */
+/** A short round of what `make chaos` does at length, for faults that are seen at once: 20 s. `make test` runs it alone. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 

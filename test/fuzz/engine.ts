@@ -4,8 +4,6 @@
  * function of the seed. An input that is wrong, or that takes more than 50 ms of CPU, is written beside the seeds.
  *
  * Not guided by coverage: jazzer.js 4, the one that is well kept, ships a library for glibc 2.38, and Debian 12 has 2.36.
- *
- * Not guided by coverage: jazzer.js, the one that is well kept, ships a library for glibc 2.38, and Debian 12 has 2.36.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

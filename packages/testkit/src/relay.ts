@@ -66,8 +66,8 @@ class LoopbackRelay implements Relay {
 
   reset(): void {
     for (const { near, far } of [...this.#passages]) {
-      near.resetAndDestroy();
-      far.resetAndDestroy();
+      reset(near);
+      reset(far);
     }
   }
 
@@ -97,7 +97,7 @@ class LoopbackRelay implements Relay {
     const port = this.#backends[this.#turn++ % Math.max(1, this.#backends.length)];
     near.on("error", () => undefined);
     if (port === undefined) {
-      near.resetAndDestroy();
+      reset(near);
       return;
     }
     const far = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
@@ -112,7 +112,7 @@ class LoopbackRelay implements Relay {
 
   #carry(from: Socket, to: Socket, passage: Passage): void {
     from.on("error", () => {
-      to.resetAndDestroy();
+      reset(to);
     });
     from.on("data", (chunk: Buffer) => {
       if (!to.write(chunk)) from.pause();
@@ -128,4 +128,13 @@ class LoopbackRelay implements Relay {
       to.destroy();
     });
   }
+}
+
+/**
+ * libuv refuses to reset a socket whose end is still under way, and Node (24) then says that it is closed but keeps
+ * it, and waits for it for ever when the program ends. Such a one is closed, which answers what still comes with a reset.
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
