@@ -4,24 +4,20 @@
  * (How much slower it gets is not asserted here.)
  */
 import assert from "node:assert/strict";
-import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { startAgent } from "@teleport-access/cluster-agent";
 import { createLogger } from "@teleport-access/daemon";
 import { createSshServer } from "@teleport-access/ssh";
 import type { SshConnection } from "@teleport-access/ssh";
-import {
-  formatPublicKeyLine,
-  generatePrivateKey,
-  issueCertificate,
-  publicKeyOf,
-  SshWriter,
-} from "@teleport-access/sshcert";
+import { formatPublicKeyLine, generatePrivateKey, publicKeyOf, SshWriter } from "@teleport-access/sshcert";
 import { until } from "@teleport-access/testkit";
 import { MSG } from "../../packages/ssh/src/messages.ts";
 import type { TestIdentity } from "../../packages/ssh/src/testing/certified.ts";
 import { flood, openMessage, settled } from "../../packages/ssh/src/testing/peer-fixture.ts";
-import { message, RawPeer } from "../../packages/ssh/src/testing/raw-peer.ts";
+import { message } from "../../packages/ssh/src/testing/raw-peer.ts";
+import type { RawPeer } from "../../packages/ssh/src/testing/raw-peer.ts";
+import { agentIdentity, connectAgent, connectPeer, say } from "./hostile-peers.ts";
+import type { HostileAgent } from "./hostile-peers.ts";
 import { startProxyWorld } from "./proxy-world.ts";
 import type { ProxyWorld } from "./proxy-world.ts";
 
@@ -40,51 +36,6 @@ after(async () => {
   await world.close();
 });
 
-/** Somebody on a real socket who speaks SSH and means harm. */
-async function dial(port: number, user: string, identity: TestIdentity): Promise<RawPeer> {
-  const peer = new RawPeer(connect({ port, host: "127.0.0.1", noDelay: true }), {
-    kind: "client",
-    hostKeyAlgorithms: ["ssh-ed25519"],
-    acceptHostKey: () => true,
-    verifyHostSignature: () => true,
-  });
-  await peer.authenticate(user, identity);
-  return peer;
-}
-
-function agentIdentity(): TestIdentity {
-  const privateKey = generatePrivateKey("Ed25519");
-  const certificate = issueCertificate(EVIL_CA, {
-    type: "host",
-    publicKey: publicKeyOf(privateKey),
-    keyId: "agent",
-    principals: ["dev"],
-    validAfter: new Date(Date.now() - 60_000),
-    validBefore: new Date(Date.now() + 3_600_000),
-  });
-  return { privateKey, certificate };
-}
-
-/** An agent as far as the proxy can tell; returns the proxy's number of its control channel. */
-async function hostileAgent(hello?: object): Promise<{ peer: RawPeer; control: number }> {
-  const peer = await dial(world.ports.tunnel, "cluster:dev", agentIdentity());
-  const open = await peer.next(MSG.CHANNEL_OPEN);
-  assert.equal(open.text(), "teleport-control");
-  const control = open.u32();
-  peer.send(message(MSG.CHANNEL_OPEN_CONFIRMATION).u32(control).u32(0).u32(0x7fff_ffff).u32(32_768));
-  if (hello !== undefined) say(peer, control, `${JSON.stringify(hello)}\n`);
-  return { peer, control };
-}
-
-function say(peer: RawPeer, channel: number, text: string): void {
-  for (let at = 0; at < text.length; at += 30_000)
-    peer.send(
-      message(MSG.CHANNEL_DATA)
-        .u32(channel)
-        .string(text.slice(at, at + 30_000)),
-    );
-}
-
 const HELLO = {
   type: "hello",
   version: 1,
@@ -93,6 +44,11 @@ const HELLO = {
   userCAFingerprints: [],
   targets: [],
 };
+
+/** An agent of cluster dev, which says hello or nothing yet. */
+function evilAgent(hello?: object): Promise<HostileAgent> {
+  return connectAgent(world.ports.tunnel, { cluster: "dev", ca: EVIL_CA, hello });
+}
 
 /** A person's session works from end to end. */
 async function victimLives(): Promise<void> {
@@ -152,14 +108,14 @@ describe("a hostile agent", () => {
     ];
   for (const { name, act } of BREAKS)
     test(`is cut for ${name}`, async () => {
-      const { peer, control } = await hostileAgent();
+      const { peer, control } = await evilAgent();
       act(peer, control);
       await peer.closed;
       await victimLives();
     });
 
   test("opens nothing, however often it asks", async () => {
-    const { peer } = await hostileAgent(HELLO);
+    const { peer } = await evilAgent(HELLO);
     for (const type of ["direct-tcpip", "session", "teleport-transport", "x"])
       for (let i = 0; i < 500; i += 1) peer.transport.send(openMessage(32_768, type, i));
     await settled(peer);
@@ -175,7 +131,7 @@ describe("a hostile person", () => {
   }
 
   test("gets refusals by the thousand, and nobody else notices", async () => {
-    const peer = await dial(world.ports.ssh, "alice", alice());
+    const peer = await connectPeer(world.ports.ssh, "alice", alice());
     const target = new SshWriter().string("metadata.prod").u32(80).string("127.0.0.1").u32(1).done();
     const open = message(MSG.CHANNEL_OPEN)
       .string("direct-tcpip")
@@ -191,7 +147,7 @@ describe("a hostile person", () => {
   });
 
   test("is cut when it asks and asks and does not read", async () => {
-    const peer = await dial(world.ports.ssh, "alice", alice());
+    const peer = await connectPeer(world.ports.ssh, "alice", alice());
     peer.transport.wire.pause();
     const ask = message(MSG.GLOBAL_REQUEST).string("keepalive@openssh.com").u8(1).done();
     await flood(peer, ask, 3_000_000);
@@ -201,7 +157,7 @@ describe("a hostile person", () => {
 
   test("costs one window when the target talks and it does not listen", async () => {
     const before = process.memoryUsage().rss;
-    const peer = await dial(world.ports.ssh, "alice", alice());
+    const peer = await connectPeer(world.ports.ssh, "alice", alice());
     peer.transport.wire.pause();
     const target = new SshWriter().string("web-1.prod").u32(22).string("127.0.0.1").u32(1).done();
     for (let i = 0; i < 20; i += 1)
@@ -239,7 +195,7 @@ describe("a hostile proxy", () => {
         ],
         targets: [{ host: "web-1", ports: [22], address: `127.0.0.1:${world.sshd.port}` }],
       },
-      identity: agentIdentity(),
+      identity: agentIdentity("dev", EVIL_CA),
       apiServer: [],
       podName: "prod-agent-9",
       log: createLogger({ program: "agent", level: "silent" }),

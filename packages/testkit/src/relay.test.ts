@@ -25,9 +25,9 @@ test("startRelay resets in the turn in which it passes an end on, and keeps no s
   const client = connect({ port: relay.port, host: "127.0.0.1", allowHalfOpen: true });
   client.on("error", ignore).resume();
   await until("the connection", () => relay.connections === 1, SOON);
-  const end = Socket.prototype.end;
+  const end = Reflect.get(Socket.prototype, "end");
   const passedOn = context.mock.method(Socket.prototype, "end", function (this: Socket) {
-    end.call(this);
+    Reflect.apply(end, this, []);
     if (this !== client) relay.reset();
     return this;
   });

@@ -46,7 +46,10 @@ function createWorld(maxSessionsPerUser = 50): World {
       refuse: (code, text) => refusals.push(`${code} ${text}`),
     };
     const tunnel = open === undefined ? undefined : ({ open, agent: "agent-0" } as unknown as Tunnel);
-    const tunnels = { leastBusy: () => tunnel };
+    const tunnels = {
+      leastBusy: (_cluster: string, asked: readonly Tunnel[] = []) =>
+        asked.length === 0 ? tunnel : undefined,
+    };
     return handleJump(channel, connection, {
       store,
       sessions,
@@ -100,6 +103,8 @@ describe("handleJump()", () => {
       [agentSays("cannot connect", 2), "target-unreachable"],
       [agentSays("anything else"), "target-unreachable"],
       [() => Promise.reject(new SshError("SSH_CONNECTION_CLOSED", "gone")), "tunnel-lost"],
+      [() => Promise.reject(new SshError("SSH_TIMEOUT", "no answer")), "agent-silent"],
+      [() => Promise.reject(new SshError("SSH_TOO_MANY_CHANNELS", "4096")), "too-many-channels"],
     ] as const) {
       const { jump, reasons, events } = createWorld();
       await jump("web-1.prod", open);

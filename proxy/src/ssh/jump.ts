@@ -14,11 +14,12 @@ import type { AuditEvent } from "@teleport-access/wire";
 import type { AccessStore } from "../acl/store.ts";
 import type { Audit } from "../audit.ts";
 import type { OpenSession, OrdinaryEnd, SessionRegistry, Traffic } from "../sessions/registry.ts";
-import type { Tunnel, TunnelRegistry } from "../tunnel/registry.ts";
-import { dialAudited } from "./audited-dial.ts";
+import type { TunnelRegistry } from "../tunnel/registry.ts";
 import type { UserIdentity } from "./authenticate.ts";
 import { DIAL_ANSWERS, dialRefusalOf, isDialRefusal } from "./dial-refusal.ts";
 import type { DialRefusal, OpenAnswer } from "./dial-refusal.ts";
+import { dialTarget } from "./target-dial.ts";
+import type { Way } from "./target-dial.ts";
 
 /** Why a channel to a target is not opened. */
 export type JumpRefusal =
@@ -95,16 +96,15 @@ class Jump {
   }
 
   async #carry(request: JumpRequest, grants: readonly Grant[]): Promise<void> {
-    const tunnel = this.#deps.tunnels.leastBusy(request.cluster);
-    if (tunnel === undefined) {
+    if (this.#deps.tunnels.leastBusy(request.cluster) === undefined) {
       this.#refuse("no-tunnel", request);
       return;
     }
     // In the registry before the agent is asked: access may end while it dials.
     const session = this.#register(request, grants);
     try {
-      const far = await this.#dial(request, tunnel, session);
-      const reason = await this.#splice(far, session, request, grants);
+      const { channel, tunnel } = await this.#dial(request, session);
+      const reason = await this.#splice(channel, session, request, grants);
       if (reason === undefined) return;
       session.end(tunnel.ended ? "tunnel-lost" : reason, this.#traffic());
     } catch (error) {
@@ -115,15 +115,16 @@ class Jump {
     }
   }
 
-  #dial(request: JumpRequest, tunnel: Tunnel, session: OpenSession): Promise<SshChannel> {
+  #dial(request: JumpRequest, session: OpenSession): Promise<Way> {
     const { user, source } = this.#connection.identity;
     const { host, port, cluster } = request;
-    return dialAudited(
+    return dialTarget(
       {
-        tunnel,
+        cluster,
         request: { host, port, user, sessionId: session.id, clientAddress: source },
         form: "jump",
         line: { user, cluster, target: nameOf(request), connection: this.#connection.id },
+        wanted: () => session.live,
       },
       this.#deps,
     );

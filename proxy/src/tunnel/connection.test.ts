@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { describe, test } from "node:test";
-import { ChannelRefusedError } from "@teleport-access/ssh";
+import { ChannelRefusedError, SshError } from "@teleport-access/ssh";
 import type { SshChannel, SshConnection } from "@teleport-access/ssh";
 import { encodeControlMessage } from "@teleport-access/wire";
-import type { AgentMessage, ProxyMessage } from "@teleport-access/wire";
+import type { AgentMessage, ProxyMessage, TransportRequest } from "@teleport-access/wire";
 import type { Fixture } from "../world-fixture.test.ts";
 import { certificateOf, createFixture, HOST_CA, trustObject } from "../world-fixture.test.ts";
 import { runTunnel } from "./connection.ts";
 import { createTunnelRegistry } from "./registry.ts";
-import type { TunnelIdentity, TunnelRegistry } from "./registry.ts";
+import type { Tunnel, TunnelIdentity, TunnelRegistry } from "./registry.ts";
 
 const HELLO: AgentMessage = {
   ...{ type: "hello", version: 1, agent: "prod-agent-0", cluster: "prod" },
@@ -36,6 +36,8 @@ interface World extends Fixture {
   readonly say: (message: AgentMessage) => void;
   readonly start: () => Promise<void>;
   readonly setReplicas: (...replicas: readonly string[]) => void;
+  /** Dials that the agent has not answered. */
+  readonly dials: PromiseWithResolvers<SshChannel>[];
 }
 
 function createWorld(refuseControl = false): World {
@@ -45,6 +47,12 @@ function createWorld(refuseControl = false): World {
   const control = new FakeControl();
   const ends: string[] = [];
   const closing: (() => void)[] = [];
+  const dials: PromiseWithResolvers<SshChannel>[] = [];
+  function openDial(): Promise<SshChannel> {
+    const dial = Promise.withResolvers<SshChannel>();
+    dials.push(dial);
+    return dial.promise;
+  }
   const connection = {
     id: "c-1",
     remoteAddress: "192.0.2.9",
@@ -57,15 +65,17 @@ function createWorld(refuseControl = false): World {
       ends.push(message);
       for (const listener of closing.splice(0)) listener();
     },
-    openChannel: () =>
-      refuseControl
+    openChannel: (type: string) => {
+      if (type === "teleport-transport") return openDial();
+      return refuseControl
         ? Promise.reject(new ChannelRefusedError("teleport-control", 3, "unknown channel type"))
-        : Promise.resolve(control as unknown as SshChannel),
+        : Promise.resolve(control as unknown as SshChannel);
+    },
   } as unknown as SshConnection<TunnelIdentity>;
   let replicas: readonly string[] = ["acme-0", "acme-1"];
   const facts = { proxy: "acme", replica: "acme-0", replicas: () => replicas };
   return {
-    ...{ ...fixture, tunnels, control, ends },
+    ...{ ...fixture, tunnels, control, ends, dials },
     say: (message) => control.emit("data", encodeControlMessage(message)),
     setReplicas: (...names) => {
       replicas = names;
@@ -73,6 +83,20 @@ function createWorld(refuseControl = false): World {
     start: () =>
       runTunnel(connection, { tunnels, audit, clock, log, ...facts, fingerprints: () => ["SHA256:x"] }),
   };
+}
+
+const REQUEST: TransportRequest = {
+  ...{ host: "web-1", port: 22, user: "alice", sessionId: "s-1", clientAddress: "192.0.2.1" },
+};
+const TIMED_OUT = new SshError("SSH_TIMEOUT", "no answer");
+
+async function createTunnel(): Promise<World & { readonly tunnel: Tunnel }> {
+  const world = createWorld();
+  await world.start();
+  world.say(HELLO);
+  const tunnel = world.tunnels.leastBusy("prod");
+  assert.ok(tunnel);
+  return { ...world, tunnel };
 }
 
 describe("runTunnel()", () => {
@@ -153,6 +177,46 @@ describe("runTunnel()", () => {
     tunnels.judge(["prod"]);
     tunnels.judge(["prod"]);
     assert.equal(control.sent.filter((message) => message.type === "authorities").length, 1);
+  });
+
+  test("runTunnel() calls a tunnel silent until its agent answers, be it with a refusal", async () => {
+    const { tunnel, dials, clock, ends } = await createTunnel();
+    const dial = tunnel.open(REQUEST);
+    clock.advance(3_000);
+    assert.deepEqual([tunnel.silent, tunnel.channels()], [true, 1]);
+    const refusal = new ChannelRefusedError("teleport-transport", 2, "connection refused");
+    dials[0]?.reject(refusal);
+    await assert.rejects(dial, refusal);
+    assert.deepEqual([tunnel.silent, tunnel.channels(), ends], [false, 0, []]);
+  });
+
+  test("runTunnel() ends a tunnel whose agent never answered, unless people have something open in it", async () => {
+    for (const inUse of [false, true]) {
+      const { tunnel, dials, ends, control } = await createTunnel();
+      if (inUse) {
+        const opened = tunnel.open(REQUEST);
+        dials[0]?.resolve(new EventEmitter() as unknown as SshChannel);
+        await opened;
+      }
+      const dial = tunnel.open(REQUEST);
+      dials.at(-1)?.reject(TIMED_OUT);
+      await assert.rejects(dial, TIMED_OUT);
+      assert.deepEqual(ends, inUse ? [] : ["no-answer"]);
+      control.emit("close");
+    }
+  });
+
+  test("runTunnel() lets no more than sixteen people wait for an agent that never answered", async () => {
+    const { tunnel, dials } = await createTunnel();
+    const opened = tunnel.open(REQUEST);
+    dials[0]?.resolve(new EventEmitter() as unknown as SshChannel);
+    await opened;
+    const missed = tunnel.open(REQUEST);
+    dials[1]?.reject(TIMED_OUT);
+    await assert.rejects(missed, TIMED_OUT);
+    for (let i = 0; i < 16; i += 1) void tunnel.open(REQUEST);
+    await assert.rejects(tunnel.open(REQUEST), { code: "SSH_TIMEOUT" });
+    assert.equal(dials.length, 18, "the last one was not asked for");
   });
 
   test("runTunnel() ends a connection that takes no control channel", async () => {

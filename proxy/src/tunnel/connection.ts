@@ -6,6 +6,7 @@
 import type { AnnouncedTarget } from "@teleport-access/access";
 import { errorFields } from "@teleport-access/daemon";
 import type { Clock, Logger, Timer } from "@teleport-access/daemon";
+import { ChannelRefusedError, SshError } from "@teleport-access/ssh";
 import type { SshChannel, SshConnection } from "@teleport-access/ssh";
 import {
   CONTROL_CHANNEL,
@@ -18,6 +19,7 @@ import {
 } from "@teleport-access/wire";
 import type { AgentMessage, ProxyMessage, TransportRequest } from "@teleport-access/wire";
 import type { Audit } from "../audit.ts";
+import { Answers } from "./answers.ts";
 import type { Tunnel, TunnelEnd, TunnelIdentity, TunnelRegistry } from "./registry.ts";
 
 /** An agent says hello right after the channel opens; one that does not is no agent of ours. */
@@ -62,6 +64,7 @@ class TunnelConnection implements Tunnel {
   readonly #control: SshChannel;
   readonly #deps: TunnelDeps;
   readonly #reader: ControlReader<AgentMessage>;
+  readonly #answers: Answers;
   #agent: string | undefined;
   #targets: readonly AnnouncedTarget[] = [];
   #toldAuthorities = "";
@@ -76,6 +79,7 @@ class TunnelConnection implements Tunnel {
     this.#connection = connection;
     this.#control = control;
     this.#deps = deps;
+    this.#answers = new Answers(() => deps.clock.monotonic());
     this.#reader = new ControlReader<AgentMessage>(parseAgentMessage, () => deps.clock.monotonic());
   }
 
@@ -123,18 +127,38 @@ class TunnelConnection implements Tunnel {
     return this.#open;
   }
 
+  get silent(): boolean {
+    return this.#answers.silent;
+  }
+
   async open(request: TransportRequest): Promise<SshChannel> {
+    if (this.#answers.hopeless) throw new SshError("SSH_TIMEOUT", "the agent does not answer");
     // Counted from now on: a burst must spread over the tunnels before the first of it is answered.
     this.#open++;
+    this.#answers.asked();
     try {
       const channel = await this.#connection.openChannel(TRANSPORT_CHANNEL, encodeTransportRequest(request));
+      this.#answers.answered();
       channel.once("close", () => {
         this.#open--;
       });
       return channel;
     } catch (error) {
       this.#open--;
+      this.#notOpened(error);
       throw error;
+    }
+  }
+
+  #notOpened(error: unknown): void {
+    if (error instanceof ChannelRefusedError) {
+      this.#answers.answered();
+    } else if (error instanceof SshError && error.code === "SSH_TIMEOUT") {
+      this.#answers.missed();
+      // An agent that is well comes back at once. Where people have something open, that goes on.
+      if (this.#open === this.#answers.waiting) this.end("no-answer");
+    } else {
+      this.#answers.withdrawn();
     }
   }
 

@@ -20,6 +20,7 @@ import type { Tunnel, TunnelRegistry } from "./registry.ts";
 /** A tunnel that remembers what was done to it. */
 interface FakeTunnel extends Tunnel {
   busy: number;
+  silent: boolean;
   readonly ends: string[];
   readonly sent: ProxyMessage[];
 }
@@ -27,6 +28,7 @@ interface FakeTunnel extends Tunnel {
 interface TunnelParts extends CertificateParts {
   readonly cluster?: string;
   readonly hosts?: readonly string[];
+  readonly agent?: string;
   readonly trustUid?: string;
 }
 
@@ -48,8 +50,9 @@ function createWorld(): World {
     const trustUid = parts.trustUid ?? `u-trustedhostcas-${cluster}`;
     const tunnel: FakeTunnel = {
       identity: { cluster, trustUid, certificate, source: "192.0.2.9" },
-      agent: "prod-agent-0",
+      agent: parts.agent ?? "prod-agent-0",
       busy: 0,
+      silent: false,
       ends: [],
       sent: [],
       targets: () => targets,
@@ -79,6 +82,18 @@ describe("createTunnelRegistry()", () => {
     second.busy = 2;
     assert.equal(tunnels.leastBusy("prod"), first);
     assert.equal(tunnels.leastBusy("dev"), undefined);
+  });
+
+  test("createTunnelRegistry() prefers any tunnel whose agent answers, and another agent's to another of the same", () => {
+    const { tunnels, add } = createWorld();
+    const [silent, busy, other] = [add(), add(), add({ agent: "prod-agent-1" })];
+    silent.silent = true;
+    busy.busy = 10;
+    other.busy = 20;
+    assert.equal(tunnels.leastBusy("prod"), busy);
+    assert.equal(tunnels.leastBusy("prod", [busy]), other);
+    assert.equal(tunnels.leastBusy("prod", [busy, other]), silent, "better than none");
+    assert.equal(tunnels.leastBusy("prod", [busy, other, silent]), undefined);
   });
 
   test("createTunnelRegistry() adds up what the cluster's agents announce", () => {

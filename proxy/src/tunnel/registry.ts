@@ -26,8 +26,10 @@ export interface Tunnel {
   readonly agent: string;
   /** What the agent last announced. */
   targets(): readonly AnnouncedTarget[];
-  /** Channels that people have open in it. */
+  /** Channels that people have open in it, or wait for. */
   channels(): number;
+  /** Its agent was asked to dial, and has not answered anything since: what is free here is no advantage. */
+  readonly silent: boolean;
   /** Its connection is over, whoever ended it. */
   readonly ended: boolean;
   open(request: TransportRequest): Promise<SshChannel>;
@@ -40,7 +42,11 @@ export interface Tunnel {
 
 /** Why a tunnel ended, in the audit log. */
 export type TunnelEnd =
-  TunnelRefusal | "trust-replaced" | "shutdown" | "protocol-error" | "closed" | "no-hello";
+  TunnelRefusal | "trust-replaced" | "shutdown" | "protocol-error" | "closed" | "no-hello" | "no-answer";
+
+/** Of two tunnels the worse one by any number of channels. */
+const ASKED = 1e6;
+const SILENT = 1e9;
 
 /** All tunnels of one proxy pod. */
 export interface TunnelRegistry {
@@ -49,8 +55,11 @@ export interface TunnelRegistry {
   remove(tunnel: Tunnel): void;
   count(cluster: string): number;
   readonly size: number;
-  /** The tunnel of the cluster with the fewest channels: a bulk copy does not sit in front of keystrokes. */
-  leastBusy(cluster: string): Tunnel | undefined;
+  /**
+   * The tunnel of the cluster with the fewest channels: a bulk copy does not sit in front of keystrokes. One whose
+   * agent does not answer is the last choice, one of an agent that was asked already the last but one.
+   */
+  leastBusy(cluster: string, asked?: readonly Tunnel[]): Tunnel | undefined;
   /** What the cluster's agents announce, all together. */
   announcedTargets(cluster: string): readonly AnnouncedTarget[];
   /** Holds the tunnels of these clusters against the trust of now. */
@@ -127,14 +136,16 @@ class Registry implements TunnelRegistry {
     return this.#clusters.get(cluster)?.size ?? 0;
   }
 
-  leastBusy(cluster: string): Tunnel | undefined {
+  leastBusy(cluster: string, asked: readonly Tunnel[] = []): Tunnel | undefined {
     const now = this.#clock.now();
-    let best: Tunnel | undefined;
+    const agents = new Set(asked.map(({ agent }) => agent));
+    let best: { readonly tunnel: Tunnel; readonly cost: number } | undefined;
     for (const tunnel of this.#clusters.get(cluster) ?? []) {
-      if (now >= (this.#tunnels.get(tunnel)?.to ?? 0)) continue;
-      if (best === undefined || tunnel.channels() < best.channels()) best = tunnel;
+      if (asked.includes(tunnel) || now >= (this.#tunnels.get(tunnel)?.to ?? 0)) continue;
+      const cost = tunnel.channels() + (agents.has(tunnel.agent) ? ASKED : 0) + (tunnel.silent ? SILENT : 0);
+      if (best === undefined || cost < best.cost) best = { tunnel, cost };
     }
-    return best;
+    return best?.tunnel;
   }
 
   announcedTargets(cluster: string): readonly AnnouncedTarget[] {

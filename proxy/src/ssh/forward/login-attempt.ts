@@ -9,8 +9,8 @@ import type { SshChannel, SshClientConnection, SshErrorCode, SshIdentity } from 
 import type { Certificate } from "@teleport-access/sshcert";
 import { certificateFields } from "../../certificate-fields.ts";
 import type { OpenSession, OrdinaryEnd } from "../../sessions/registry.ts";
-import { dialAudited } from "../audited-dial.ts";
 import { dialRefusalOf } from "../dial-refusal.ts";
+import { dialTarget } from "../target-dial.ts";
 import { askAgent } from "./agent-login.ts";
 import type { AskedAgent, Signer } from "./agent-login.ts";
 import type { Allowed, ForwardContext } from "./context.ts";
@@ -129,20 +129,21 @@ export class LoginAttempt {
   async #openTransport(): Promise<SshChannel> {
     const { target, deps, connection } = this.#context;
     const { host, port, cluster } = target;
-    const tunnel = deps.tunnels.leastBusy(cluster);
-    if (tunnel === undefined) throw new ForwardFailure("no-tunnel");
+    if (deps.tunnels.leastBusy(cluster) === undefined) throw new ForwardFailure("no-tunnel");
     const { user, source } = connection.identity;
     const sessionId = this.#entries[0]?.id ?? "";
     try {
-      return await dialAudited(
+      const { channel } = await dialTarget(
         {
-          tunnel,
+          cluster,
           request: { host, port, user, sessionId, clientAddress: source },
           form: "forward",
           line: { user, cluster, target: addressOf(target), connection: connection.id },
+          wanted: () => !this.#over,
         },
         deps,
       );
+      return channel;
     } catch (error) {
       throw new ForwardFailure(dialRefusalOf(error), error);
     }
