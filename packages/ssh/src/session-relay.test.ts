@@ -40,14 +40,14 @@ interface Relayed {
 
 /** A person's session, relayed to a program's; `serve` says what the program's side grants. */
 async function relayed(
-  serve: (program: SshSession) => void = () => undefined,
+  serve: (program: SshSession, far: ChannelPair) => void = () => undefined,
   { start = { kind: "exec", command: "id" }, ...options }: SessionOptions & { start?: SessionStart } = {},
 ): Promise<Relayed> {
   const [nearPair, farPair] = [channelPair(), channelPair()];
   const near = createSession(new ChannelStream(nearPair.far.channel));
   const program = createSession(new ChannelStream(farPair.far.channel));
   program.onStart(() => true);
-  serve(program);
+  serve(program, farPair);
   let relay: SessionRelay | undefined;
   const environment: Record<string, string> = {};
   near.onPty(() => true);
@@ -173,6 +173,45 @@ describe("relaySession", () => {
     assert.equal(await stderr, "lost\n");
     await relay.closed;
     assert.equal(relay.endedBy(), "second");
+  });
+  it("relaySession says so behind all that the far side had said, however slowly that is read", async () => {
+    const { person, program, relay, farPair } = await relayed();
+    const size = 3 * 1024 * 1024;
+    program.channel.write(Buffer.alloc(size));
+    while (relay.bytesOut() < size) await new Promise(setImmediate);
+    const adjusted = farPair.near.sent.length;
+    farPair.near.channel.cut();
+    const stderr = errorOutput(person);
+    assert.equal((await buffer(person.channel)).length, size);
+    assert.equal(await stderr, "lost\n");
+    await relay.closed;
+    assert.equal(farPair.near.sent.length, adjusted, "nothing more is said to who is gone");
+  });
+  it("relaySession says so even when the far side is gone before it has started anything", async () => {
+    const { person } = await relayed((program, far) => {
+      program.onStart(() => () => {
+        far.near.channel.cut();
+      });
+    });
+    assert.equal(await errorOutput(person), "lost\n");
+  });
+  it("relaySession keeps an exit that no client can read from the person's", async () => {
+    const { person, relay, nearPair, farPair } = await relayed();
+    const asked = [
+      ["exit-status", Buffer.alloc(3)],
+      ["exit-status", Buffer.alloc(8)],
+      ["exit-signal", new SshWriter().string("TERM").u8(0).done()],
+      ["exit-signal", new SshWriter().u32(0xffff_ffff).done()],
+      ["exit-signal", new SshWriter().string("TERM").u8(0).string("x").string("").string("more").done()],
+    ] as const;
+    const before = nearPair.far.sent.length;
+    for (const [name, data] of asked) farPair.far.channel.sendRequest(name, data);
+    assert.equal(nearPair.far.sent.length, before);
+    farPair.far.channel.sendRequest("exit-status", new SshWriter().u32(7).done());
+    farPair.far.channel.sendClose();
+    person.channel.resume();
+    assert.deepEqual(await person.exit, { status: 7 });
+    await relay.closed;
   });
   it("relaySession ends the far side when the person's connection is gone", async () => {
     const { relay, nearPair, farPair } = await relayed();

@@ -5,13 +5,13 @@
  *
  * What may be started is the caller's decision, made before it gets here.
  */
-import { SshWriter } from "@teleport-access/sshcert";
+import { SshFormatError, SshReader, SshWriter } from "@teleport-access/sshcert";
 
 import type { Channel } from "./channel.ts";
 import { streamOf } from "./channel-stream.ts";
 import type { SshChannel } from "./channel-stream.ts";
 import { encodeWindow, startRequest } from "./client-session.ts";
-import { MAX_COMMAND_BYTES } from "./limits.ts";
+import { MAX_NAME_BYTES, MAX_TEXT_BYTES } from "./limits.ts";
 import { STDERR } from "./messages.ts";
 import { attach, channelSide, Ends, Relay } from "./relay.ts";
 import type { PtyRequest, SessionStart, SshSession } from "./session.ts";
@@ -34,10 +34,11 @@ export interface SessionRelay extends Splice {
 
 export interface SessionRelayOptions {
   readonly plan: SessionPlan;
-  /** The last word when the far side's connection is gone. */
+  /** The last word when the far side's connection is gone, behind all that it had said. */
   readonly lost: () => string;
   /** What the far side answers; false, too, when it closes without an answer. */
   readonly ptyAnswered: (accepted: boolean) => void;
+  /** The same, but true when its connection is gone: to somebody who was refused the last word is not shown. */
   readonly startAnswered: (accepted: boolean) => void;
 }
 
@@ -64,9 +65,15 @@ export function relaySession(near: SshSession, far: SshChannel, options: Session
     if (!outbound.waiting) person.send(Buffer.from(text), STDERR);
     abort();
   }
+  function lose(): void {
+    inbound.drop();
+    // At the person's pace: what they do not read is theirs to end.
+    if (!outbound.done) outbound.data(Buffer.from(options.lost()), STDERR);
+    outbound.close();
+  }
   carrySizesAndSignals(near, target);
   farStream.onRequest = (name, data) => {
-    if (!FAR_REQUESTS.includes(name) || data.length > MAX_COMMAND_BYTES) return false;
+    if (!FAR_REQUESTS.includes(name) || !isWellFormed(name, data)) return false;
     const copy = Buffer.from(data);
     outbound.say(() => {
       person.sendRequest(name, copy);
@@ -81,11 +88,31 @@ export function relaySession(near: SshSession, far: SshChannel, options: Session
   attach(far, {
     ...{ outward: outbound, inward: inbound, session: "far" },
     carries: (extended) => extended === STDERR,
-    ...endOf("second", ends, () => {
-      cut(options.lost());
-    }),
+    ...endOf("second", ends, lose),
   });
   return { bytesIn: () => inbound.bytes, bytesOut: () => outbound.bytes, ...statusOf(ends), abort, cut };
+}
+
+/** Whether a client can read it: stock ssh ends everything that it shares with the proxy over one that it cannot. */
+function isWellFormed(name: string, data: Buffer): boolean {
+  if (name === "exit-status") return data.length === 4;
+  return name !== "exit-signal" || isExitSignal(data);
+}
+
+/** RFC 4254, section 6.10. */
+function isExitSignal(data: Buffer): boolean {
+  try {
+    const reader = new SshReader(data);
+    reader.string(MAX_NAME_BYTES);
+    reader.u8();
+    reader.string(MAX_TEXT_BYTES);
+    reader.string(MAX_NAME_BYTES);
+    reader.end();
+    return true;
+  } catch (error) {
+    if (error instanceof SshFormatError) return false;
+    throw error;
+  }
 }
 
 function carrySizesAndSignals(near: SshSession, target: Channel): void {
@@ -109,5 +136,7 @@ function sendPlan(target: Channel, { plan, ptyAnswered, startAnswered }: Session
     target.sendRequest("pty-req", data, ptyAnswered);
   }
   const [name, data] = startRequest(plan.start);
-  target.sendRequest(name, data, startAnswered);
+  target.sendRequest(name, data, (accepted) => {
+    startAnswered(accepted || target.wasCut);
+  });
 }

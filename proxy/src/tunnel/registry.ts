@@ -48,6 +48,10 @@ export type TunnelEnd =
 const ASKED = 1e6;
 const SILENT = 1e9;
 
+function costOf(tunnel: Tunnel, asked: ReadonlySet<string>): number {
+  return tunnel.channels() + (asked.has(tunnel.agent) ? ASKED : 0) + (tunnel.silent ? SILENT : 0);
+}
+
 /** All tunnels of one proxy pod. */
 export interface TunnelRegistry {
   /** Takes a tunnel in, and judges it at once: trust may have changed since it authenticated. */
@@ -139,13 +143,14 @@ class Registry implements TunnelRegistry {
   leastBusy(cluster: string, asked: readonly Tunnel[] = []): Tunnel | undefined {
     const now = this.#clock.now();
     const agents = new Set(asked.map(({ agent }) => agent));
-    let best: { readonly tunnel: Tunnel; readonly cost: number } | undefined;
+    let best: Tunnel | undefined;
+    let least = Infinity;
     for (const tunnel of this.#clusters.get(cluster) ?? []) {
-      if (asked.includes(tunnel) || now >= (this.#tunnels.get(tunnel)?.to ?? 0)) continue;
-      const cost = tunnel.channels() + (agents.has(tunnel.agent) ? ASKED : 0) + (tunnel.silent ? SILENT : 0);
-      if (best === undefined || cost < best.cost) best = { tunnel, cost };
+      const cost = costOf(tunnel, agents);
+      const open = cost < least && now < (this.#tunnels.get(tunnel)?.to ?? 0) && !asked.includes(tunnel);
+      if (open) [best, least] = [tunnel, cost];
     }
-    return best?.tunnel;
+    return best;
   }
 
   announcedTargets(cluster: string): readonly AnnouncedTarget[] {
