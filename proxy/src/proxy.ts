@@ -6,7 +6,7 @@ import { errorFields } from "@teleport-access/daemon";
 import type { Clock, Logger, Metrics, Timer } from "@teleport-access/daemon";
 import { publicKeyOf } from "@teleport-access/sshcert";
 import type { KubeClient } from "@teleport-access/kube";
-import type { SshServer } from "@teleport-access/ssh";
+import type { RekeyPolicy, SshServer } from "@teleport-access/ssh";
 import { createAccessStore } from "./acl/store.ts";
 import type { FilledAccessStore } from "./acl/store.ts";
 import { startAccessWatches } from "./acl/watch.ts";
@@ -46,6 +46,8 @@ export interface ProxyDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** When connections change their keys, on every hop. @default packages/ssh's own policy */
+  readonly rekey?: RekeyPolicy;
   /** Makes the web port; tests of the SSH half bring one of their own. */
   createWeb(deps: WebDeps): Promise<WebServer>;
 }
@@ -93,6 +95,7 @@ export async function createProxy(deps: ProxyDeps): Promise<Proxy> {
     ...{ store, sessions, tunnels, audit, clock, log },
     metrics: parts.metrics,
     hostKeys: () => keys.hostKeys.current(),
+    rekey: deps.rekey,
   };
   const { maxConnections, maxSessionsPerUser, handshakesPerSecond } = config.limits;
   const limits = { connections: maxConnections, handshakesPerSecond };

@@ -11,6 +11,7 @@ import { connect } from "@teleport-access/kube";
 import { createProxy, loginSessionSealKey, sealLoginSession } from "@teleport-access/proxy";
 import type { Environment, Proxy, ProxyPorts } from "@teleport-access/proxy";
 import { startSsh2 } from "@teleport-access/ssh";
+import type { RekeyPolicy } from "@teleport-access/ssh";
 import {
   formatPublicKeyLine,
   generatePrivateKey,
@@ -69,6 +70,8 @@ export interface ProxyWorldOptions {
   /** The proxy's own web port, instead of none. */
   readonly web?: boolean;
   readonly config?: Partial<ProxyConfig>;
+  /** When the proxy changes keys. @default as in production */
+  readonly rekey?: RekeyPolicy;
   /** Where the agent dials. @default the tunnel port */
   readonly agentAddress?: (ports: ProxyPorts) => string;
   /** Starts the targets. Without it: one sshd, web-1. */
@@ -371,6 +374,7 @@ class World implements ProxyWorld {
       clock: systemClock,
       log: this.#log,
       metrics: createMetrics("proxy"),
+      ...(this.#options.rekey === undefined ? {} : { rekey: this.#options.rekey }),
       createWeb: this.#options.web === true ? createTestWeb(this.folder) : createNoWeb,
     });
   }

@@ -48,7 +48,7 @@ interface BaseOptions {
   readonly chacha20?: boolean;
   /** @default AGENT_KEEPALIVE */
   readonly keepalive?: KeepalivePolicy;
-  readonly rekey?: RekeyPolicy;
+  readonly rekey?: RekeyPolicy | undefined;
   /** Channels open at once, the server's included. @default those of a tunnel */
   readonly maxChannels?: number;
   readonly clock?: Clock;

@@ -60,7 +60,7 @@ export interface SshServerOptions<I> extends Pick<ReceptionOptions, "introduce">
   readonly chacha20?: boolean;
   /** @default USER_KEEPALIVE */
   readonly keepalive?: KeepalivePolicy;
-  readonly rekey?: RekeyPolicy;
+  readonly rekey?: RekeyPolicy | undefined;
   readonly clock?: Clock;
   /**
    * Asked for every attempt, also for probes and for methods that are never

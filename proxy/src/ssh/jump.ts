@@ -8,7 +8,7 @@ import type { AccessRefusal, Grant, JumpRequest } from "@teleport-access/access"
 import { errorFields } from "@teleport-access/daemon";
 import type { Clock, Logger } from "@teleport-access/daemon";
 import { spliceChannels } from "@teleport-access/ssh";
-import type { DirectTcpipRequest, SshChannel, SshConnection } from "@teleport-access/ssh";
+import type { DirectTcpipRequest, RekeyPolicy, SshChannel, SshConnection } from "@teleport-access/ssh";
 import { parseTarget } from "@teleport-access/wire";
 import type { AuditEvent } from "@teleport-access/wire";
 import type { AccessStore } from "../acl/store.ts";
@@ -38,6 +38,8 @@ export interface JumpDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly maxSessionsPerUser: number;
+  /** Of the forward form's connections to targets. */
+  readonly rekey?: RekeyPolicy | undefined;
 }
 
 /** Carries one direct-tcpip channel, or refuses it. Never rejects. */

@@ -31,6 +31,7 @@ export function createUserServer(deps: UserServerDeps): SshServer {
     hostKeys: () => deps.hostKeys(),
     introduce: deps.introduce,
     limits: deps.limits,
+    rekey: deps.rekey,
     authenticate: (request) => authenticateUser(request, deps),
     connected: (connection) => {
       serve(connection, deps);

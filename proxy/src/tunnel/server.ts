@@ -1,7 +1,7 @@
 /** The tunnel port: where agents come in with their host certificates. */
 import type { Logger } from "@teleport-access/daemon";
 import { createSshServer, TUNNEL_KEEPALIVE, TUNNEL_LIMITS } from "@teleport-access/ssh";
-import type { HostKey, SshServer, SshServerLimits } from "@teleport-access/ssh";
+import type { HostKey, RekeyPolicy, SshServer, SshServerLimits } from "@teleport-access/ssh";
 import type { Introduce } from "../introductions.ts";
 import { authenticateTunnel } from "./authenticate.ts";
 import type { TunnelAuthDeps } from "./authenticate.ts";
@@ -18,6 +18,7 @@ export interface TunnelServerDeps extends TunnelAuthDeps, TunnelDeps, RefusedPee
   readonly log: Logger;
   hostKeys(): readonly HostKey[];
   readonly limits: Partial<SshServerLimits>;
+  readonly rekey?: RekeyPolicy | undefined;
   /** Undefined when no load balancer's word counts. */
   readonly introduce?: Introduce | undefined;
 }
@@ -29,6 +30,7 @@ export function createTunnelServer(deps: TunnelServerDeps): SshServer {
     introduce: deps.introduce,
     limits: { ...TUNNEL_LIMITS, ...deps.limits },
     keepalive: TUNNEL_KEEPALIVE,
+    rekey: deps.rekey,
     authenticate: (request) => authenticateTunnel(request, deps),
     connected: (connection) => {
       void runTunnel(connection, deps);

@@ -53,7 +53,10 @@ export class TargetLink {
     const attempt = new LoginAttempt(this.#context, decision);
     this.#attempt = attempt;
     this.#timer = this.#context.deps.clock.setTimer(PREPARED_MS, () => {
-      if (!attempt.wanted) attempt.end("client-closed");
+      if (attempt.wanted) return;
+      attempt.end("client-closed");
+      // It did not fail: the first that asks later gets a new one.
+      if (this.#attempt === attempt) this.#attempt = undefined;
     });
   }
 
