@@ -103,9 +103,13 @@ export function startKeepalive(
   function look(): void {
     const { bytesReceived: received, output } = transport;
     const step = judge.look({ received, sent: output.bytes, queued: output.pending });
-    if (step === "ask") ping();
+    if (step === "ask") {
+      ping();
+      // At the end of the turn, each of the many who are asked in it would hold a buffer until then.
+      output.flush();
+    }
     // Half-closing would leave a dead tunnel registered: destroy.
-    else if (step === "cut") transport.destroy(new SshError("SSH_TIMEOUT", "the peer does not answer"));
+    if (step === "cut") transport.destroy(new SshError("SSH_TIMEOUT", "the peer does not answer"));
   }
   return lookEvery(policy.lookEveryMs, look, clock);
 }

@@ -199,7 +199,7 @@ describe("createTunnelRegistry()", () => {
     }
   });
 
-  test("createTunnelRegistry() tells thousands a few hundred at a time, each of them everything in its order", () => {
+  test("createTunnelRegistry() tells thousands a few at a time, each of them everything in its order", () => {
     const { tunnels, add, put, clock } = createWorld();
     put("trustedhostcas", trustObject("prod", { maxTunnels: 1000 }));
     const all = Array.from({ length: 2 * TOLD_IN_A_TURN + 1 }, () => add());

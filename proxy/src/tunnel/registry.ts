@@ -70,7 +70,7 @@ export interface TunnelRegistry {
   judge(clusters: readonly string[]): void;
   /** Judges the tunnels whose certificate has ended by the clock, or has not begun: clocks are set back, too. */
   catchUp(): void;
-  /** Tells everybody who is there, some hundreds in a turn of the event loop; messages keep their order. */
+  /** Tells everybody who is there, a few in a turn of the event loop; messages keep their order. */
   broadcast(message: ProxyMessage): void;
   /** Ends all of them. */
   end(reason: TunnelEnd): void;
@@ -89,8 +89,8 @@ interface Validity {
   readonly to: number;
 }
 
-/** Tunnels that are told something in one turn: 10 ms, which is what a keystroke may wait. */
-export const TOLD_IN_A_TURN = 200;
+/** Tunnels that are told something in one turn: 1 ms, and no more buffers at once than are kept (packages/ssh's socket-output.ts). */
+export const TOLD_IN_A_TURN = 25;
 
 interface News {
   readonly message: ProxyMessage;
