@@ -10,6 +10,7 @@ import { stormReport } from "./b6-storm/run.ts";
 import { keystrokeReport } from "./b7-keystrokes/run.ts";
 import { distanceReport } from "./b8-distance/run.ts";
 import { forwardReport } from "./b13-forward-form/run.ts";
+import { abuseReport } from "./r7-abuse/run.ts";
 import type { RunOptions } from "./lab/setting.ts";
 import type { Report } from "./measure/report.ts";
 
@@ -32,4 +33,5 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   b7: keystrokeReport,
   b8: distanceReport,
   b13: forwardReport,
+  r7: abuseReport,
 };

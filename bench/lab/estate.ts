@@ -41,6 +41,8 @@ export interface Estate {
   /** Of our proxy, and of the peer's jump host: people's known_hosts has one line for both. */
   readonly proxyHost: KeyObject;
   readonly user: Identity;
+  /** Somebody else with the same rights. */
+  readonly other: Identity;
   readonly target: Identity;
   readonly sessionKey: Buffer;
   /** Of the API server and of the proxy's web port. */
@@ -66,7 +68,7 @@ function certified(
           "permit-agent-forwarding": "",
           "permit-port-forwarding": "",
           "permit-pty": "",
-          "session@teleport-access.io": SESSION,
+          "session@teleport-access.io": sessionOf(keyId),
         };
   const certificate = issueCertificate(ca, {
     type,
@@ -80,7 +82,12 @@ function certified(
   return { privateKey, certificate };
 }
 
-const SESSION = "s-alice";
+const USER = "alice";
+const OTHER = "mallory";
+
+function sessionOf(user: string): string {
+  return `s-${user}`;
+}
 
 export function makeEstate(): Estate {
   const userCa = generatePrivateKey("Ed25519");
@@ -89,7 +96,8 @@ export function makeEstate(): Estate {
     userCa,
     hostCa,
     proxyHost: generatePrivateKey("Ed25519"),
-    user: certified(userCa, "user", "alice", [`${LOGIN}@${CLUSTER}`]),
+    user: certified(userCa, "user", USER, [`${LOGIN}@${CLUSTER}`]),
+    other: certified(userCa, "user", OTHER, [`${LOGIN}@${CLUSTER}`]),
     target: certified(hostCa, "host", TARGET, [TARGET]),
     sessionKey: randomBytes(32),
     tls: makeTls(),
@@ -127,11 +135,6 @@ function object(kind: string, name: string, spec: object): StoredObject {
 
 /** Everything that the proxy watches. `clusters`: beside prod. */
 export function estateObjects(estate: Estate, clusters: readonly string[]): StoredObject[] {
-  const expirationTime = new Date(Date.now() + 8 * HOUR_MS).toISOString();
-  const factors = ["Password", "TOTP"];
-  const fields = { namespace: NAMESPACE, name: SESSION, user: "alice", expirationTime, factors };
-  const seal = sealLoginSession(loginSessionSealKey(estate.sessionKey), fields);
-  const permissions = ["Shell", "Exec", "FileTransfer", "AgentForwarding", "PortForwarding"];
   return [
     ...[CLUSTER, ...clusters].map((name) =>
       object("TrustedHostCA", name, {
@@ -141,14 +144,22 @@ export function estateObjects(estate: Estate, clusters: readonly string[]): Stor
         maxTunnels: 256,
       }),
     ),
-    object("ProxyUser", "alice", {}),
-    object("UserAccess", "alice-prod", {
-      userRef: { name: "alice" },
-      clusters: [CLUSTER],
-      logins: [LOGIN],
-      permissions,
-    }),
-    object("LoginSession", SESSION, { userRef: { name: "alice" }, expirationTime, factors, seal }),
+    ...[USER, OTHER].flatMap((user) => personObjects(estate, user)),
+  ];
+}
+
+/** Somebody who has signed in. */
+function personObjects(estate: Estate, user: string): StoredObject[] {
+  const userRef = { name: user };
+  const expirationTime = new Date(Date.now() + 8 * HOUR_MS).toISOString();
+  const factors = ["Password", "TOTP"];
+  const fields = { namespace: NAMESPACE, name: sessionOf(user), user, expirationTime, factors };
+  const seal = sealLoginSession(loginSessionSealKey(estate.sessionKey), fields);
+  const permissions = ["Shell", "Exec", "FileTransfer", "AgentForwarding", "PortForwarding"];
+  return [
+    object("ProxyUser", user, {}),
+    object("UserAccess", `${user}-prod`, { userRef, clusters: [CLUSTER], logins: [LOGIN], permissions }),
+    object("LoginSession", sessionOf(user), { userRef, expirationTime, factors, seal }),
   ];
 }
 

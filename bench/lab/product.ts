@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatCertificateLine, formatOpenSshPrivateKey } from "@teleport-access/sshcert";
 import { until } from "@teleport-access/testkit";
+import type { ProxyConfig } from "@teleport-access/wire";
 import { PORTS } from "../../proxy/src/config.ts";
 import { bundle, bundlePath, ROOT } from "../../hack/bundle.ts";
 import type { CpuGroup } from "../measure/cpu.ts";
@@ -24,6 +25,7 @@ const SERVICE_ACCOUNT = "/run/secrets/kubernetes.io/serviceaccount";
 
 export const SSH_PORT: number = PORTS.ssh;
 export const TUNNEL_PORT: number = PORTS.tunnel;
+export const WEB_PORT: number = PORTS.web;
 export const HEALTH_PORT: number = PORTS.health;
 
 export interface ProductOptions {
@@ -33,6 +35,8 @@ export interface ProductOptions {
   readonly targetPort: number;
   /** More clusters whose agents may come. */
   readonly clusters?: readonly string[];
+  /** The proxy's limits. @default so high that nothing is refused, as the peer's MaxStartups is */
+  readonly limits?: ProxyConfig["limits"];
   /** The proxy's tunnel port as the agent sees it. @default the proxy's own */
   readonly tunnelPort?: number;
 }
@@ -55,7 +59,7 @@ export async function buildProduct(): Promise<void> {
 /** Starts it all; resolves when the agent has a tunnel. */
 export async function startProduct(options: ProductOptions): Promise<Product> {
   const { estate, groups, clusters = [] } = options;
-  writeProxyFiles(estate);
+  writeProxyFiles(estate, options.limits ?? NO_LIMITS);
   const agentFile = writeAgentFiles(options);
   const objects = [
     ...estateObjects(estate, clusters),
@@ -167,7 +171,10 @@ function configMap(name: string, data: object): object {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: NAMESPACE }, data };
 }
 
-function writeProxyFiles(estate: Estate): void {
+/** The benchmarks measure what a login costs, not where it is refused. */
+const NO_LIMITS = { maxConnections: 20_000, maxSessionsPerUser: 10_000, handshakesPerSecond: 5000 };
+
+function writeProxyFiles(estate: Estate, limits: ProxyConfig["limits"]): void {
   const config = {
     name: "acme",
     publicAddresses: {
@@ -179,8 +186,7 @@ function writeProxyFiles(estate: Estate): void {
     web: { sessionTtlSeconds: 3600, idleTimeoutSeconds: 1200, terminal: true },
     authentication: { lockout: { maxAttempts: 5, windowSeconds: 900 }, totpIssuer: "acme" },
     revocation: { maxStalenessSeconds: 60, onStale: "DenyNew" },
-    // Raised, as the peer's MaxStartups is: the benchmarks measure what a login costs, not where it is refused.
-    limits: { maxConnections: 20_000, maxSessionsPerUser: 10_000, handshakesPerSecond: 5000 },
+    limits,
   };
   writeBelow("proxy/config/config.json", JSON.stringify(config));
   writeBelow("proxy/user-ca/ca.key", formatOpenSshPrivateKey(estate.userCa, "bench"));

@@ -67,7 +67,7 @@ const OLD_TARGET_PORT = 4122;
 export const P1: Omit<OpenSshPorts, "targetPort"> = { name: "p1", jumpPort: 4025, reversePort: 4026 };
 const P2: Omit<OpenSshPorts, "targetPort"> = { name: "p2", jumpPort: 4125, reversePort: 4126 };
 
-export interface SettingOptions extends Partial<Pick<ProductOptions, "clusters" | "tunnelPort">> {
+export interface SettingOptions extends Partial<Pick<ProductOptions, "clusters" | "limits" | "tunnelPort">> {
   /** Peers beside P1. */
   readonly with?: readonly ("p2" | "go")[];
   /** Ciphers of P1's and P2's tunnels. @default GCM */
@@ -167,9 +167,10 @@ class Builder {
       agent: this.#group("ours-agent"),
       rest: this.#group("rest"),
     };
-    const { clusters = [], tunnelPort } = this.#options;
+    const { clusters = [], limits, tunnelPort } = this.#options;
     const product = await startProduct({
       ...{ estate: this.#estate, groups, targetPort: TARGET_PORT, clusters },
+      ...(limits === undefined ? {} : { limits }),
       ...(tunnelPort === undefined ? {} : { tunnelPort }),
     });
     this.#stops.push(() => product.stop());

@@ -24,6 +24,8 @@ export interface Way {
   readonly user?: string;
   /** The socket of an SSH agent to forward. */
   readonly agent?: string;
+  /** The address that the client comes from. */
+  readonly from?: string;
 }
 
 export interface ClientOptions {
@@ -142,9 +144,10 @@ function writeConfig({ name, estate, ways, ciphers }: ClientOptions): string {
   return writeBelow(`client-${name}/ssh_config`, `${lines.join("\n")}\n`);
 }
 
-function wayLines({ host, port, jump, target, as = "127.0.0.1", user = LOGIN, agent }: Way): string[] {
+function wayLines({ host, port, jump, target, as = "127.0.0.1", user = LOGIN, agent, from }: Way): string[] {
   return [
     `Host ${host}`,
+    ...(from === undefined ? [] : [`  BindAddress ${from}`]),
     `  User ${user}`,
     ...(agent === undefined ? [] : ["  ForwardAgent yes", `  IdentityAgent ${agent}`]),
     `  HostName ${as}`,

@@ -281,8 +281,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     advisory: "cve-2002-20001",
     file: `${SSH}/admission.ts`,
-    find: "this.#limits.handshakesPerSecond / 2",
-    replace: "this.#limits.handshakesPerSecond",
+    find: "Math.floor(this.#limits.handshakesPerSecond / 2) * often",
+    replace: "0 * often",
   },
   {
     advisory: "ssh2-verify-truthy",

@@ -166,9 +166,9 @@ const HOSTILE: readonly Hostile[] = [
   inSession("hangs up", (peer) => {
     peer.transport.wire.destroy();
   }),
-  borne("opens channels towards the person by the thousand", async (peer) => {
+  borne("opens channels towards the person by the hundred", async (peer) => {
     for (const type of ["forwarded-tcpip", "x11", "session", "direct-tcpip", "teleport-transport"])
-      await flood(peer, open(type, 9), 1000);
+      await flood(peer, open(type, 9), 150);
   }),
   borne("asks and asks, and reads no answer for a while", async (peer) => {
     peer.transport.wire.pause();

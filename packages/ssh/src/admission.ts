@@ -6,7 +6,7 @@ import { isIPv4, isIPv6 } from "node:net";
 
 import type { Clock } from "@teleport-access/daemon";
 
-import { MAX_RATED_ADDRESSES } from "./limits.ts";
+import { MAX_RATED_ADDRESSES, NEWCOMER_BURST, NEWCOMER_PER_SECOND, STRANGER_STAYS_MS } from "./limits.ts";
 import type { SshServerLimits } from "./limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
@@ -71,19 +71,23 @@ class Tally {
   }
 }
 
-/** One second's worth. */
-function bucketOf(perSecond: number, now: number): TokenBucket {
-  return new TokenBucket(perSecond, perSecond, now);
+/** Somebody who has not proven to be anybody. */
+interface Stranger {
+  readonly since: number;
+  /** Takes the place away, and ends the connection. */
+  readonly sendAway: () => void;
 }
 
 export class AdmissionDesk {
   readonly #limits: SshServerLimits;
   readonly #clock: Clock;
   readonly #strangers: Tally;
+  /** The same one by one, the oldest first. */
+  readonly #waiting = new Set<Stranger>();
   readonly #challenged: Tally;
   readonly #rate: TokenBucket;
-  /** Of addresses that connected within the last second or so. */
-  readonly #rates = new Map<string, TokenBucket>();
+  /** How seldom an address has connected in the last minutes: empty when it comes all the time. */
+  readonly #visits = new Map<string, TokenBucket>();
   #connections = 0;
 
   constructor(limits: SshServerLimits, clock: Clock) {
@@ -91,7 +95,8 @@ export class AdmissionDesk {
     this.#clock = clock;
     this.#strangers = new Tally(limits.unauthenticatedPerAddress, limits.unauthenticated);
     this.#challenged = new Tally(limits.challengedPerAddress, limits.challenged);
-    this.#rate = bucketOf(limits.handshakesPerSecond, clock.monotonic());
+    const { handshakesPerSecond } = limits;
+    this.#rate = new TokenBucket(handshakesPerSecond, handshakesPerSecond, clock.monotonic());
   }
 
   get connections(): number {
@@ -105,7 +110,7 @@ export class AdmissionDesk {
 
   /** How many addresses' rates are remembered. */
   get ratedAddresses(): number {
-    return this.#rates.size;
+    return this.#visits.size;
   }
 
   /** Where arrivals wait in line, the line has the rate (waiting-room.ts): nobody is sent away for coming with the others. */
@@ -113,51 +118,80 @@ export class AdmissionDesk {
     return this.#limits.handshakesAtOnce === Infinity;
   }
 
-  admit(address: string): Admission {
+  /** `end` ends the connection, should somebody else need its place among the strangers. */
+  admit(address: string, end: () => void): Admission {
     const key = addressKey(address);
     const reason = this.#refuses(key);
     if (reason !== undefined) return { admitted: false, reason };
     if (this.#rated) {
       this.#rate.take();
-      this.#rateOf(key).take();
+      const visits = this.#visitsOf(key);
+      if (visits.level(this.#clock.monotonic()) >= 1) visits.take();
     }
+    if (this.#strangers.full) this.#oldest?.sendAway();
     this.#connections += 1;
     this.#strangers.add(key);
-    return { admitted: true, place: this.#place(key) };
+    return { admitted: true, place: this.#place(key, end) };
+  }
+
+  get #oldest(): Stranger | undefined {
+    const [oldest] = this.#waiting;
+    return oldest;
   }
 
   #refuses(key: string): AdmissionRefusal | undefined {
     const limits = this.#limits;
     if (this.#connections >= limits.connections) return "too-many-connections";
-    if (this.#strangers.full) return "too-many-unauthenticated";
+    if (this.#strangers.full && !this.#canMakeRoom) return "too-many-unauthenticated";
     if (this.#strangers.fullFor(key)) return "too-many-from-address";
-    if (!this.#rated) return undefined;
-    const now = this.#clock.monotonic();
-    return this.#rate.level(now) < 1 || this.#rateOf(key).level(now) < 1 ? "handshake-rate" : undefined;
+    return this.#rated && this.#tooSoon(key) ? "handshake-rate" : undefined;
   }
 
-  /** One address gets half of what there is: it must not be able to keep everybody else out. */
-  #rateOf(key: string): TokenBucket {
-    const known = this.#rates.get(key);
+  /** Who waits in line is a stranger for as long as the line is. */
+  get #canMakeRoom(): boolean {
+    const since = this.#oldest?.since ?? Infinity;
+    return this.#rated && this.#clock.monotonic() - since >= STRANGER_STAYS_MS;
+  }
+
+  #tooSoon(key: string): boolean {
+    const now = this.#clock.monotonic();
+    // The more often an address comes, the more it has to leave for those who come seldom, up to half of all. The first
+    // visits count most: whoever was here a moment ago stands behind whoever was not.
+    const often = Math.sqrt(1 - this.#visitsOf(key).level(now) / NEWCOMER_BURST);
+    return this.#rate.level(now) < 1 + Math.floor(this.#limits.handshakesPerSecond / 2) * often;
+  }
+
+  #visitsOf(key: string): TokenBucket {
+    const known = this.#visits.get(key);
     if (known !== undefined) return known;
     const now = this.#clock.monotonic();
-    if (this.#rates.size >= MAX_RATED_ADDRESSES) this.#forget(now);
-    const bucket = bucketOf(Math.max(1, this.#limits.handshakesPerSecond / 2), now);
-    this.#rates.set(key, bucket);
-    return bucket;
+    if (this.#visits.size >= MAX_RATED_ADDRESSES) this.#forget(now);
+    const visits = new TokenBucket(NEWCOMER_PER_SECOND, NEWCOMER_BURST, now);
+    this.#visits.set(key, visits);
+    return visits;
   }
 
   /** A full bucket says nothing. If all of them say something, the oldest goes. */
   #forget(now: number): void {
-    for (const [key, bucket] of this.#rates) if (bucket.full(now)) this.#rates.delete(key);
-    const [oldest] = this.#rates.keys();
-    if (this.#rates.size >= MAX_RATED_ADDRESSES && oldest !== undefined) this.#rates.delete(oldest);
+    for (const [key, visits] of this.#visits) if (visits.full(now)) this.#visits.delete(key);
+    const [oldest] = this.#visits.keys();
+    if (this.#visits.size >= MAX_RATED_ADDRESSES && oldest !== undefined) this.#visits.delete(oldest);
   }
 
-  #place(key: string): Place {
+  #place(key: string, end: () => void): Place {
     let among: Tally | undefined = this.#strangers;
     let open = true;
+    const waiting = this.#waiting;
+    const stranger: Stranger = {
+      since: this.#clock.monotonic(),
+      sendAway: () => {
+        moveTo(undefined);
+        end();
+      },
+    };
+    waiting.add(stranger);
     function moveTo(next: Tally | undefined): void {
+      waiting.delete(stranger);
       among?.remove(key);
       next?.add(key);
       among = next;

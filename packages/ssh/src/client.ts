@@ -24,6 +24,8 @@ import type { HostTrust } from "./host-verifier.ts";
 import { AGENT_KEEPALIVE, startKeepalive } from "./keepalive.ts";
 import type { KeepalivePolicy } from "./keepalive.ts";
 import { TUNNEL_LIMITS } from "./limits.ts";
+import { Pace } from "./pace.ts";
+import type { Rate } from "./pace.ts";
 import { REKEY, startRekey } from "./rekey.ts";
 import type { RekeyPolicy } from "./rekey.ts";
 import type { SessionStart } from "./session.ts";
@@ -51,6 +53,8 @@ interface BaseOptions {
   readonly rekey?: RekeyPolicy | undefined;
   /** Channels open at once, the server's included. @default those of a tunnel */
   readonly maxChannels?: number;
+  /** Channels that the server may ask for before it is slowed down. @default any number */
+  readonly channelOpens?: Rate;
   readonly clock?: Clock;
 }
 
@@ -218,6 +222,7 @@ class Attempt {
     transport.receiveLimit = Infinity;
     const { options, clock } = { options: this.#options, clock: this.#clock };
     const layer = new ConnectionLayer(transport, options.maxChannels ?? TUNNEL_LIMITS.channelsPerConnection);
+    if (options.channelOpens !== undefined) layer.onAsked = Pace.of(transport.wire, options.channelOpens);
     this.#layer = layer;
     const connection = new ClientConnection(transport, layer, this.#address());
     this.#connection = connection;

@@ -57,6 +57,8 @@ export class ConnectionLayer implements ChannelHost {
   #nextId = 0;
   #noMoreSessions = false;
   #closed = false;
+  /** Told of each channel that the peer asks for, before it is answered. */
+  onAsked: () => void = ignore;
   /** Told of global requests that are refused, by name. */
   onGlobalRequest: (name: string) => void = ignore;
   /** Told of channels that are refused before anybody was asked, by type. */
@@ -124,8 +126,6 @@ export class ConnectionLayer implements ChannelHost {
   writable(): void {
     this.#queue.serve(() => this.#transport.canSend());
   }
-
-  // ---- opening
 
   /**
    * Opens a channel; `make` gets it at once, before the peer's next message is looked at.
@@ -297,6 +297,7 @@ export class ConnectionLayer implements ChannelHost {
   }
 
   #open(reader: SshReader): void {
+    this.onAsked();
     const type = reader.text(MAX_NAME_BYTES);
     const remote = { id: reader.u32(), window: reader.u32(), packetSize: reader.u32() };
     const payload = Buffer.from(reader.raw(reader.left));

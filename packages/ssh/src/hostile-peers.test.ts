@@ -73,6 +73,19 @@ describe("createSshServer, hostile peers", () => {
     assert.equal(failure.u32(), 2);
     await server.close();
   });
+  it("slows down who asks for channels without end, and reads on when they are paid for", async () => {
+    const { server, peer } = await peerFixture({ limits: { channelOpens: { burst: 10, perSecond: 200 } } });
+    const from = performance.now();
+    for (let i = 0; i < 10; i += 1) peer.transport.send(openMessage(32_768, "unknown", i));
+    await settled(peer);
+    for (let i = 0; i < 20; i += 1) peer.transport.send(openMessage(32_768, "unknown", i));
+    await settled(peer);
+    for (let i = 0; i < 10; i += 1) peer.transport.send(openMessage(32_768, "unknown", i));
+    await settled(peer);
+    assert.ok(performance.now() - from >= 140, "thirty beyond the burst at two hundred a second");
+    assert.equal(peer.received.filter(([type]) => type === MSG.CHANNEL_OPEN_FAILURE).length, 40);
+    await server.close();
+  });
   it("keeps nothing of refused channels", async () => {
     const { server, peer, connection } = await peerFixture();
     for (let round = 0; round < 20; round += 1) {

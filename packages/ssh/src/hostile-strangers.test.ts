@@ -7,11 +7,11 @@ import { before, describe, it } from "node:test";
 import { generatePrivateKey, issueCertificate, publicKeyOf, SshWriter } from "@teleport-access/sshcert";
 
 import {
-  EXCHANGE_BURST,
-  EXCHANGES_PER_SECOND,
+  EXCHANGES,
   MAX_IDENT_BYTES,
   MAX_UNAUTHENTICATED_BYTES,
   MIN_REFUSAL_MS,
+  STRANGER_STAYS_MS,
 } from "./limits.ts";
 import { MSG } from "./messages.ts";
 import { startSsh2 } from "./startup.ts";
@@ -58,6 +58,19 @@ describe("createSshServer, strangers", () => {
     await peer.closed;
     assert.ok(peer.transport.bytesSent < 2 * MAX_UNAUTHENTICATED_BYTES);
     assert.equal(world.refused[0]?.detail, "too much before authentication");
+    await world.server.close();
+  });
+
+  it("ends the oldest stranger's connection for somebody who comes, and says so", async () => {
+    const world = authFixture({ limits: { unauthenticated: 1 } });
+    const idle = stranger(world);
+    idle.resume();
+    world.clock.advance(STRANGER_STAYS_MS);
+    await readyPeer(world);
+    assert.deepEqual(
+      [idle.readableEnded || idle.destroyed, world.refused.map(({ reason }) => reason)],
+      [true, ["too-many-unauthenticated"]],
+    );
     await world.server.close();
   });
 
@@ -118,10 +131,10 @@ describe("createSshServer, a peer that exchanges keys again and again", () => {
       while (peer.transport.exchanges === exchanges) await new Promise(setImmediate);
     }
     const started = performance.now();
-    const asked = EXCHANGE_BURST + 6;
+    const asked = EXCHANGES.burst + 6;
     for (let i = 0; i < asked; i += 1) await exchange();
     await settled(peer);
-    const allowed = EXCHANGE_BURST + ((performance.now() - started) * EXCHANGES_PER_SECOND) / 1000;
+    const allowed = EXCHANGES.burst + ((performance.now() - started) * EXCHANGES.perSecond) / 1000;
     assert.ok(asked <= allowed + 1, `${asked} exchanges where ${allowed} are allowed`);
     await server.close();
   });

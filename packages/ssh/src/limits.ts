@@ -1,4 +1,5 @@
 /** Every number that bounds an SSH peer, with the reason for it (design, section 14). */
+import type { Rate } from "./pace.ts";
 
 /** Bounds of one SSH server. A number too many for the peer is refused; none of them can crash or grow the process. */
 export interface SshServerLimits {
@@ -25,7 +26,7 @@ export interface SshServerLimits {
   /** Connections in all, authenticated ones included. */
   readonly connections: number;
   /**
-   * New connections in any second; a key exchange costs 1-2 ms of CPU. One address gets half of them. Where arrivals wait
+   * New connections in any second; a key exchange costs 1-2 ms of CPU. Who comes often leaves half. Where arrivals wait
    * in line, nobody is refused for it: it is the rate of key exchanges with peers that are never proven to be anybody.
    */
   readonly handshakesPerSecond: number;
@@ -33,7 +34,15 @@ export interface SshServerLimits {
   readonly handshakesAtOnce: number;
   /** Open channels of one connection, those still being answered included. */
   readonly channelsPerConnection: number;
+  /** Channels that a peer may ask for, refused ones included. Who asks for more is slowed down. */
+  readonly channelOpens: Rate;
 }
+
+/**
+ * Twice all the channels that a person may have, as a browser behind `ssh -D` or Ansible opens them, and 200 a second, 4 %
+ * of a core. Without a bound one person's connection takes all of it.
+ */
+export const CHANNEL_OPENS: Rate = { burst: 512, perSecond: 200 };
 
 /**
  * A turn in a key exchange (waiting-room.ts): longer than 16 of them take us on half a core, so who needs more waits
@@ -43,6 +52,19 @@ export const SEAT_MS = 100;
 
 /** Key exchanges under way, in seconds of their rate: agents 100 ms away are in the middle of half a second of them. */
 export const LINE_BURST_SECONDS = 4;
+
+/**
+ * What an address may do before it counts as one that comes all the time: a client that is started a few times in a row,
+ * and three times a minute. It may use half the rate of new connections; the more seldom one comes, the more of all of it.
+ */
+export const NEWCOMER_BURST = 10;
+export const NEWCOMER_PER_SECOND: number = 3 / 60;
+
+/**
+ * When there are as many strangers as there may be, who has been one for this long makes room for who comes now. A
+ * client near or far is in within three seconds; a touch of a security key may have to be tried again.
+ */
+export const STRANGER_STAYS_MS = 5_000;
 
 /** Addresses whose rate is remembered; a burst from more of them is held by the rate of all. */
 export const MAX_RATED_ADDRESSES = 4096;
@@ -62,6 +84,7 @@ export const USER_LIMITS: SshServerLimits = {
   // People never wait for each other's key exchanges, nor for agents'.
   handshakesAtOnce: Infinity,
   channelsPerConnection: 256,
+  channelOpens: CHANNEL_OPENS,
 };
 
 /**
@@ -156,11 +179,11 @@ export const MAX_UNAUTHENTICATED_BYTES: number = 1024 * 1024;
  */
 export const MIN_REFUSAL_MS = 8;
 
-/** Key exchanges that a peer may ask for in a row. A copy with RekeyLimit 1M makes 30 in a second. */
-export const EXCHANGE_BURST = 64;
-
-/** What a peer gets after that: 20 exchanges cost 2-4 % of a core. It is slowed down, not cut. */
-export const EXCHANGES_PER_SECOND = 20;
+/**
+ * Key exchanges that a peer may ask for: a copy with RekeyLimit 1M makes 30 in a second, and 20 a second cost 2-4 % of a
+ * core. Who asks for more is slowed down, not cut.
+ */
+export const EXCHANGES: Rate = { burst: 64, perSecond: 20 };
 
 /** A key exchange takes milliseconds; a peer that leaves one unfinished is cut. */
 export const KEY_EXCHANGE_MS = 30_000;

@@ -11,7 +11,7 @@ import { systemClock } from "@teleport-access/daemon";
 import type { Clock } from "@teleport-access/daemon";
 
 import { addressKey, AdmissionDesk } from "./admission.ts";
-import type { Place } from "./admission.ts";
+import type { AdmissionRefusal, Place } from "./admission.ts";
 import { ciphers } from "./algorithms.ts";
 import type { AuthRequest } from "./auth-request.ts";
 import { AuthServer } from "./auth-server.ts";
@@ -31,6 +31,7 @@ import type { SshServerLimits } from "./limits.ts";
 import { MSG } from "./messages.ts";
 import { Reception } from "./reception.ts";
 import type { ReceptionOptions } from "./reception.ts";
+import { Pace } from "./pace.ts";
 import { REKEY, startRekey } from "./rekey.ts";
 import type { RekeyPolicy } from "./rekey.ts";
 import type { ArrivedPeer, DepartedPeer, RefusedPeer, SshRefusal } from "./server-peers.ts";
@@ -187,10 +188,15 @@ class ListeningServer<I> implements SshServer {
     // It left while it was introduced: there will be no 'close' to give a place back.
     if (socket.destroyed) return;
     const address: ArrivedPeer = { id: newConnectionId(), ...peer };
-    const admission = this.#desk.admit(peer.remoteAddress);
-    if (!admission.admitted) {
+    const refuse = (reason: AdmissionRefusal): void => {
       socket.destroy();
-      this.#options.refused?.({ remoteAddress: peer.remoteAddress, user: "", reason: admission.reason });
+      this.#options.refused?.({ remoteAddress: peer.remoteAddress, user: "", reason });
+    };
+    const admission = this.#desk.admit(peer.remoteAddress, () => {
+      refuse("too-many-unauthenticated");
+    });
+    if (!admission.admitted) {
+      refuse(admission.reason);
       return;
     }
     // A peer that is gone before it is accepted has an 'error' nobody else hears.
@@ -347,6 +353,7 @@ class Arrival<I> {
     const transport = this.#transport;
     transport.receiveLimit = Infinity;
     const layer = new ConnectionLayer(transport, limits.channelsPerConnection);
+    layer.onAsked = Pace.of(transport.wire, limits.channelOpens);
     this.#layer = layer;
     const connection = new ServerConnection({ transport, layer, address: this.#address }, { identity, user });
     this.#connection = connection;

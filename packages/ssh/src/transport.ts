@@ -14,9 +14,9 @@ import { SshError } from "./errors.ts";
 import { ssh2 } from "./internals.ts";
 import { SERVER_SIGNATURE_ALGORITHMS } from "./algorithms.ts";
 import { GcmCipher } from "./gcm.ts";
-import { ExchangePace } from "./exchange-pace.ts";
 import { KexinitHold } from "./kexinit-hold.ts";
 import {
+  EXCHANGES,
   GOODBYE_MS,
   MAX_HELD_PACKETS,
   MAX_IDENT_BYTES,
@@ -25,6 +25,7 @@ import {
   SOCKET_HIGH_BYTES,
 } from "./limits.ts";
 import { DISCONNECT, disconnectMessage, MSG, numberMessage, readDisconnect } from "./messages.ts";
+import { Pace } from "./pace.ts";
 import { createProtocol } from "./protocol.ts";
 import { tuneSocket } from "./tune-socket.ts";
 import type { ProtocolEvents, Role } from "./protocol.ts";
@@ -70,7 +71,7 @@ export class Transport {
   bytesReceived = 0;
   /** What the peer may send in all; its owner lifts it once the peer is authenticated. */
   receiveLimit: number = MAX_UNAUTHENTICATED_BYTES;
-  readonly #pace: ExchangePace;
+  readonly #pace: Pace;
   /** How many key exchanges are done. */
   exchanges = 0;
   negotiated: Negotiated | undefined;
@@ -85,7 +86,7 @@ export class Transport {
     this.#owner = owner;
     this.#role = role;
     this.#kexinit = new KexinitHold(wire);
-    this.#pace = new ExchangePace(wire);
+    this.#pace = new Pace(wire, EXCHANGES);
     this.output = new SocketOutput(wire, () => {
       this.#notifyWritable();
     });
@@ -221,7 +222,7 @@ export class Transport {
     this.exchanges += 1;
     this.negotiated = negotiated;
     if (this.#secured) {
-      this.#pace.exchanged();
+      this.#pace.step();
       this.#notifyWritable();
       return;
     }

@@ -41,6 +41,8 @@ export async function peerFixture(options: Partial<SshServerOptions<string>> = {
     authenticate: () => ({ accept: true, identity: "alice" }),
     refused: (peer) => refused.push(peer),
     ...options,
+    // Tests ask for channels by the thousand.
+    limits: { channelOpens: { burst: 1e6, perSecond: 1e6 }, ...options.limits },
     connected(connection) {
       connections.push(connection);
       connection.onChannel("hold", (channel) => held.push(channel.accept()));

@@ -122,6 +122,7 @@ export class LoginAttempt {
       // A tunnel that hangs is replaced by another; a target is not, and what runs there comes back with it.
       keepalive: USER_KEEPALIVE,
       maxChannels: USER_LIMITS.channelsPerConnection,
+      channelOpens: USER_LIMITS.channelOpens,
       rekey: deps.rekey,
       clock: deps.clock,
     });

@@ -1,0 +1,65 @@
+/**
+ * Slows down a peer that asks again and again for what costs us more than it costs the peer: key exchanges, channels.
+ * It is not cut, and notices nothing but that it has to wait.
+ */
+
+/** A wire. */
+interface Pauses {
+  pause(): unknown;
+  resume(): unknown;
+}
+
+/** How much of something a peer may ask for. */
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** A token bucket that may go into debt: debt is time to wait. */
+export class Pace {
+  readonly #wire: Pauses;
+  readonly #rate: Rate;
+  readonly #now: () => number;
+  #tokens: number;
+  #filledAt: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(wire: Pauses, rate: Rate, now: () => number = () => performance.now()) {
+    this.#wire = wire;
+    this.#rate = rate;
+    this.#now = now;
+    this.#tokens = rate.burst;
+    this.#filledAt = now();
+  }
+
+  /** Counts one; after too many the wire is not read for the milliseconds returned. */
+  step(): number {
+    const { burst, perSecond } = this.#rate;
+    const now = this.#now();
+    const filled = this.#tokens + ((now - this.#filledAt) * perSecond) / 1000;
+    this.#filledAt = now;
+    this.#tokens = Math.min(burst, filled) - 1;
+    const wait = Math.ceil((Math.max(0, -this.#tokens) * 1000) / perSecond);
+    if (wait > 0) this.#pause(wait);
+    return wait;
+  }
+
+  /** Paces something that a wire's peer asks for: to be called for each. */
+  static of(wire: Pauses, rate: Rate): () => void {
+    const pace = new Pace(wire, rate);
+    return () => {
+      pace.step();
+    };
+  }
+
+  /** Many may have come in one read: it is the last of them that says how long. */
+  #pause(ms: number): void {
+    this.#wire.pause();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#wire.resume();
+    }, ms);
+    // Nobody waits for a wire that is gone.
+    this.#timer.unref();
+  }
+}
