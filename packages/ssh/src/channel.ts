@@ -7,11 +7,20 @@
  * was. channel-stream.ts makes a Duplex of it, splice.ts connects two of them.
  */
 import { SshError } from "./errors.ts";
-import { CHANNEL_PACKET, MAX_PENDING_REPLIES, MAX_WINDOW, TURN_BYTES } from "./limits.ts";
+import {
+  CHANNEL_PACKET,
+  LEAST_WINDOW,
+  MAX_PENDING_REPLIES,
+  MAX_WINDOW,
+  TURN_BYTES,
+  TYPED_WINDOW,
+} from "./limits.ts";
 import { MSG, numberMessage, windowAdjustMessage } from "./messages.ts";
 import { Load } from "./load.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import type { RoundTrip } from "./round-trip.ts";
+import { Typist } from "./typing.ts";
+import type { Typing } from "./typing.ts";
 
 /** What a channel needs of its connection. */
 export interface ChannelHost {
@@ -21,6 +30,8 @@ export interface ChannelHost {
   canSend(): boolean;
   /** How far away the peer is. */
   readonly roundTrip: RoundTrip;
+  /** Whether somebody types, in any of its channels. */
+  readonly typing: Typing;
   /** Whether other channels wait for their turn. */
   readonly contended: boolean;
   /** Calls `channel.resume()` when it is this channel's turn; light ones come before the others. */
@@ -88,6 +99,7 @@ export class Channel {
   #sendWindow: number;
   readonly #window: ReceiveWindow;
   readonly #load: Load;
+  readonly #typist: Typist;
   #sentEof = false;
   #sentClose = false;
   #gotEof = false;
@@ -106,8 +118,14 @@ export class Channel {
     this.localId = localId;
     this.#remoteId = remote.id;
     this.#sendWindow = remote.window;
-    this.#window = new ReceiveWindow(host.roundTrip);
-    this.#load = new Load(host.roundTrip.now());
+    const { roundTrip, typing } = host;
+    const now = roundTrip.now();
+    this.#window = new ReceiveWindow({
+      roundTrip,
+      least: () => (typing.active(roundTrip.now()) ? TYPED_WINDOW : LEAST_WINDOW),
+    });
+    this.#load = new Load(now);
+    this.#typist = new Typist(typing, now);
     // Larger packets than we promise to read ourselves gain nothing.
     this.#packetSize = Math.min(remote.packetSize, CHANNEL_PACKET);
   }
@@ -148,6 +166,7 @@ export class Channel {
     const sent = this.#sendPackets(data, turn, extended);
     this.bytesSent += sent;
     this.#load.add(sent);
+    this.#typist.sent(sent);
     // Without window the peer's WINDOW_ADJUST resumes us; otherwise the socket does.
     if (sent < data.length && this.#sendWindow > 0) this.#wait(data.length - sent);
     return sent;
@@ -235,6 +254,7 @@ export class Channel {
     }
     if (this.#gotEof || this.#gotClose) throw new SshError("SSH_PROTOCOL", "channel data after its end");
     this.bytesReceived += chunk.length;
+    this.#typist.received(chunk.length, this.#host.roundTrip.now());
     // After our CLOSE crossed with data, nobody wants it.
     if (chunk.length > 0 && !this.#sentClose) this.#consumer.data(chunk, extended);
   }

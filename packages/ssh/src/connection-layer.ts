@@ -22,20 +22,16 @@ import {
   MAX_TEXT_BYTES,
   MIN_CHANNEL_PACKET,
 } from "./limits.ts";
-import { MSG } from "./messages.ts";
+import { IGNORE, KEEPALIVE, MSG } from "./messages.ts";
 import { Openings } from "./openings.ts";
 import { RoundTrip } from "./round-trip.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Transport } from "./transport.ts";
+import { Typing } from "./typing.ts";
 
 /** Requests without meaning for us; OpenSSH sends them as keep-alive and expects a FAILURE. */
 const NO_MORE_SESSIONS = "no-more-sessions@openssh.com";
 const HOST_KEYS = "hostkeys-00@openssh.com";
-
-/** SSH_MSG_IGNORE of no bytes. */
-const IGNORE_MESSAGE: Buffer = Buffer.of(MSG.IGNORE, 0, 0, 0, 0);
-
-const PING = new SshWriter().u8(MSG.GLOBAL_REQUEST).string("keepalive@openssh.com").u8(1).done();
 
 /** CHANNEL_DATA before its bytes: number, channel, length. */
 const DATA_HEADER_BYTES = 9;
@@ -48,6 +44,7 @@ export class ConnectionLayer implements ChannelHost {
   readonly roundTrip: RoundTrip = new RoundTrip(() => {
     this.ping();
   });
+  readonly typing: Typing = new Typing();
   readonly #handlers = new Map<string, OpenHandler>();
   readonly #queue = new SendQueue();
   readonly #globalReplies: (() => void)[] = [];
@@ -178,7 +175,7 @@ export class ConnectionLayer implements ChannelHost {
       this.roundTrip.answered();
     });
     this.roundTrip.sent();
-    this.send(PING);
+    this.send(KEEPALIVE);
   }
 
   /** The transport is gone: every channel is cut, synchronously. */
@@ -284,7 +281,7 @@ export class ConnectionLayer implements ChannelHost {
     else this.onGlobalRequest(name);
     // sshd before 10 has Nagle's algorithm on here: its next packet, the answer to our first channel, waits for
     // an ACK, which our kernel holds back for 40 ms unless we have something to send.
-    if (name === HOST_KEYS) this.send(IGNORE_MESSAGE);
+    if (name === HOST_KEYS) this.send(IGNORE);
     // tcpip-forward and everything else: no. The answers keep the order of the requests.
     if (wantReply) this.send(Buffer.of(known ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
   }

@@ -46,6 +46,16 @@ export const DISCONNECT = {
 /** SSH_EXTENDED_DATA_STDERR (RFC 4254, section 5.2). */
 export const STDERR = 1;
 
+/** SSH_MSG_IGNORE of no bytes. */
+export const IGNORE: Buffer = Buffer.of(MSG.IGNORE, 0, 0, 0, 0);
+
+/** A global request that every implementation answers, if only with a failure. */
+export const KEEPALIVE: Buffer = new SshWriter()
+  .u8(MSG.GLOBAL_REQUEST)
+  .string("keepalive@openssh.com")
+  .u8(1)
+  .done();
+
 export function disconnectMessage(reason: number, text: string): Buffer {
   return new SshWriter().u8(MSG.DISCONNECT).u32(reason).string(text).string("").done();
 }

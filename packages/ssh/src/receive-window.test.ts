@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 
-import { CHANNEL_PACKET, CHANNEL_WINDOW, LEAST_WINDOW, MAX_CHANNEL_WINDOW } from "./limits.ts";
+import { CHANNEL_PACKET, CHANNEL_WINDOW, LEAST_WINDOW, MAX_CHANNEL_WINDOW, TYPED_WINDOW } from "./limits.ts";
 import { ReceiveWindow, WindowBudget } from "./receive-window.ts";
 import { RoundTrip } from "./round-trip.ts";
 
@@ -16,7 +16,11 @@ interface Lab {
 }
 
 /** A window whose peer is `ms` away; undefined: it never answers. */
-function createLab(ms: number | undefined, budget = new WindowBudget()): Lab {
+function createLab(
+  ms: number | undefined,
+  budget = new WindowBudget(),
+  least: () => number = () => LEAST_WINDOW,
+): Lab {
   let now = 1000;
   const trip = new RoundTrip(
     () => {
@@ -28,7 +32,7 @@ function createLab(ms: number | undefined, budget = new WindowBudget()): Lab {
     },
     () => now,
   );
-  const window = new ReceiveWindow(trip, budget);
+  const window = new ReceiveWindow({ roundTrip: trip, least, budget });
   function run(length: number, mibPerSecond: number): void {
     for (const end = now + length; now < end; now += 1) {
       const count = Math.min(Math.floor((mibPerSecond * MIB) / 1000), window.open);
@@ -39,6 +43,15 @@ function createLab(ms: number | undefined, budget = new WindowBudget()): Lab {
 }
 
 describe("ReceiveWindow", () => {
+  it("ReceiveWindow shrinks further while somebody types, and grows again after that", () => {
+    let typing = true;
+    const { window, run } = createLab(0.2, undefined, () => (typing ? TYPED_WINDOW : LEAST_WINDOW));
+    run(1000, 300);
+    assert.equal(window.target, TYPED_WINDOW);
+    typing = false;
+    run(1000, 300);
+    assert.equal(window.target, LEAST_WINDOW);
+  });
   const ROWS: readonly [string, number | undefined, number, number][] = [
     ["shrinks when the peer is near: more would only queue", 0.2, 300, LEAST_WINDOW],
     ["carries 40 MiB/s over 100 ms", 100, 40, 8 * MIB],
@@ -107,7 +120,7 @@ describe("ReceiveWindow", () => {
           () => now,
         );
         const budget = new WindowBudget();
-        const window = new ReceiveWindow(trip, budget);
+        const window = new ReceiveWindow({ roundTrip: trip, least: () => LEAST_WINDOW, budget });
         for (const { send, take, ms } of steps) {
           now += ms;
           const fits = send <= open;

@@ -8,7 +8,6 @@
  */
 import {
   CHANNEL_WINDOW,
-  LEAST_WINDOW,
   MAX_CHANNEL_WINDOW,
   MAX_GROWN_WINDOWS,
   WINDOW_LOOK_BYTES,
@@ -44,8 +43,17 @@ export class WindowBudget {
 
 const processBudget = new WindowBudget();
 
+export interface ReceiveWindowOptions {
+  readonly roundTrip: RoundTrip;
+  /** What the window may shrink to now, in bytes. */
+  readonly least: () => number;
+  /** @default what all of the process share */
+  readonly budget?: WindowBudget;
+}
+
 export class ReceiveWindow {
   readonly #roundTrip: RoundTrip;
+  readonly #least: () => number;
   readonly #budget: WindowBudget;
   /** What the peer may still send. */
   #open: number;
@@ -59,8 +67,9 @@ export class ReceiveWindow {
   /** Taken since then. */
   #taken = 0;
 
-  constructor(roundTrip: RoundTrip, budget: WindowBudget = processBudget) {
+  constructor({ roundTrip, least, budget = processBudget }: ReceiveWindowOptions) {
     this.#roundTrip = roundTrip;
+    this.#least = least;
     this.#budget = budget;
     this.#target = CHANNEL_WINDOW;
     this.#open = CHANNEL_WINDOW;
@@ -115,7 +124,7 @@ export class ReceiveWindow {
   #adapt(ms: number | undefined, rate: number): void {
     this.#roundTrip.wanted();
     if (ms === undefined) return;
-    const wanted = Math.min(MAX_CHANNEL_WINDOW, Math.max(LEAST_WINDOW, 2 * rate * ms));
+    const wanted = Math.min(MAX_CHANNEL_WINDOW, Math.max(this.#least(), 2 * rate * ms));
     // Up at once, down by steps: one slow look is not a slow reader.
     this.#resize(Math.floor(Math.max(wanted, this.#target * 0.75)));
   }

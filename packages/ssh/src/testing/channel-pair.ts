@@ -9,11 +9,13 @@ import { Channel } from "../channel.ts";
 import type { ChannelHost } from "../channel.ts";
 import { MSG } from "../messages.ts";
 import { RoundTrip } from "../round-trip.ts";
+import { Typing } from "../typing.ts";
 
 /** One end of a pair, playing the connection of its channel. */
 export class PairEnd implements ChannelHost {
   /** Nobody answers. */
-  readonly roundTrip: RoundTrip = new RoundTrip(() => undefined);
+  readonly roundTrip: RoundTrip;
+  readonly typing: Typing = new Typing();
   readonly channel: Channel;
   readonly waiting: Channel[] = [];
   /** Whether the last that waited was light. */
@@ -24,7 +26,8 @@ export class PairEnd implements ChannelHost {
   blocked = false;
   #peer: PairEnd | undefined;
 
-  constructor(window: number, packetSize: number) {
+  constructor(window: number, packetSize: number, now?: () => number) {
+    this.roundTrip = new RoundTrip(() => undefined, now);
     this.channel = new Channel(this, "test", 0, { id: 0, window, packetSize });
   }
 
@@ -108,9 +111,9 @@ export interface ChannelPair {
   readonly far: PairEnd;
 }
 
-export function channelPair(window = 2_097_152, packetSize = 32_768): ChannelPair {
-  const near = new PairEnd(window, packetSize);
-  const far = new PairEnd(window, packetSize);
+export function channelPair(window = 2_097_152, packetSize = 32_768, now?: () => number): ChannelPair {
+  const near = new PairEnd(window, packetSize, now);
+  const far = new PairEnd(window, packetSize, now);
   near.connect(far);
   far.connect(near);
   return { near, far };
