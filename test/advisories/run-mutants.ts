@@ -54,7 +54,13 @@ function copyTree(into: string): void {
 /** Runs one advisory's test in a tree; whether it passed. */
 function runTest(tree: string, advisory: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const args = ["--conditions=source", "--test", `--test-timeout=${TIMEOUT_MS / 2}`];
+    // One process: the runner's own would outlive it, and one that loops for ever is deaf to anything else.
+    const args = [
+      "--conditions=source",
+      "--test",
+      "--test-isolation=none",
+      `--test-timeout=${TIMEOUT_MS / 2}`,
+    ];
     const child = spawn(process.execPath, [...args, `test/advisories/${advisory}.test.ts`], {
       cwd: tree,
       stdio: "ignore",
