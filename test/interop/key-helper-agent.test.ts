@@ -1,6 +1,7 @@
 /** The key-helper beside a real ssh-agent: the certificate in it is renewed for whoever put one there. */
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
+import type { Server } from "node:net";
 import { dirname } from "node:path";
 import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
@@ -12,6 +13,7 @@ import {
   generatePrivateKey,
   issueCertificate,
   publicKeyOf,
+  SshWriter,
 } from "@teleport-access/sshcert";
 import type { Certificate } from "@teleport-access/sshcert";
 import {
@@ -119,6 +121,23 @@ async function says(helper: Running, text: string): Promise<void> {
   });
 }
 
+/** An agent that holds this certificate and does nothing but say so. */
+async function startRefusingAgent(path: string, { blob }: Certificate): Promise<Server> {
+  const list = new SshWriter().string(new SshWriter().u8(12).u32(1).string(blob).string("").done()).done();
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    let question = Buffer.alloc(0);
+    socket.on("data", (chunk: Buffer) => {
+      question = Buffer.concat([question, chunk]);
+      if (question.length < 5 || question.length < 4 + question.readUInt32BE(0)) return;
+      socket.write(question[4] === 11 ? list : new SshWriter().string(Buffer.of(5)).done());
+      question = Buffer.alloc(0);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return server;
+}
+
 for (const openSsh of openSshMatrix().installed) {
   describe(`${openSsh.version}: the key-helper and the SSH agent`, { concurrency: false }, () => {
     agentTests(openSsh);
@@ -223,6 +242,20 @@ function agentTests(openSsh: OpenSsh): void {
     assert.ok(existsSync(folder.file("erin-cert.pub")));
     await helper.stop();
     assert.equal(helper.said().split("the SSH agent").length, 2, helper.said());
+  });
+
+  test("an agent that refuses costs one line", async () => {
+    const path = writeIdentity(folder, "grace", key, issue(1n));
+    const socket = folder.file(`refuses.${openSsh.version}`);
+    const refusing = await startRefusingAgent(socket, issue(1n));
+    proxy.scripts = [["welcome signed-in", sending(issue(2n))]];
+    const helper = startKeyHelper("grace", { ...environment(), SSH_AUTH_SOCK: socket });
+    try {
+      await says(helper, `agent refused operation"; ssh-add ${path} does it by hand`);
+    } finally {
+      await helper.stop();
+      refusing.close();
+    }
   });
 
   test("an agent that hangs holds nothing up", async () => {
