@@ -24,7 +24,7 @@ import type { HostTrust } from "./host-verifier.ts";
 import { AGENT_KEEPALIVE, startKeepalive } from "./keepalive.ts";
 import type { KeepalivePolicy } from "./keepalive.ts";
 import { TUNNEL_LIMITS } from "./limits.ts";
-import { Pace } from "./pace.ts";
+import { pacer } from "./pace.ts";
 import type { Rate } from "./pace.ts";
 import { REKEY, startRekey } from "./rekey.ts";
 import type { RekeyPolicy } from "./rekey.ts";
@@ -222,7 +222,7 @@ class Attempt {
     transport.receiveLimit = Infinity;
     const { options, clock } = { options: this.#options, clock: this.#clock };
     const layer = new ConnectionLayer(transport, options.maxChannels ?? TUNNEL_LIMITS.channelsPerConnection);
-    if (options.channelOpens !== undefined) layer.onAsked = Pace.of(transport.wire, options.channelOpens);
+    if (options.channelOpens !== undefined) layer.pace = pacer(transport.wire, options.channelOpens);
     this.#layer = layer;
     const connection = new ClientConnection(transport, layer, this.#address());
     this.#connection = connection;

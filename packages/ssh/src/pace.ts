@@ -44,14 +44,6 @@ export class Pace {
     return wait;
   }
 
-  /** Paces something that a wire's peer asks for: to be called for each. */
-  static of(wire: Pauses, rate: Rate): () => void {
-    const pace = new Pace(wire, rate);
-    return () => {
-      pace.step();
-    };
-  }
-
   /** Many may have come in one read: it is the last of them that says how long. */
   #pause(ms: number): void {
     this.#wire.pause();
@@ -62,4 +54,10 @@ export class Pace {
     // Nobody waits for a wire that is gone.
     this.#timer.unref();
   }
+}
+
+/** Paces what a wire's peer asks for: to be called for each, returns the milliseconds until it is paid for. */
+export function pacer(wire: Pauses, rate: Rate): () => number {
+  const pace = new Pace(wire, rate);
+  return () => pace.step();
 }

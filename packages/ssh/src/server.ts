@@ -31,7 +31,7 @@ import type { SshServerLimits } from "./limits.ts";
 import { MSG } from "./messages.ts";
 import { Reception } from "./reception.ts";
 import type { ReceptionOptions } from "./reception.ts";
-import { Pace } from "./pace.ts";
+import { pacer } from "./pace.ts";
 import { REKEY, startRekey } from "./rekey.ts";
 import type { RekeyPolicy } from "./rekey.ts";
 import type { ArrivedPeer, DepartedPeer, RefusedPeer, SshRefusal } from "./server-peers.ts";
@@ -353,7 +353,7 @@ class Arrival<I> {
     const transport = this.#transport;
     transport.receiveLimit = Infinity;
     const layer = new ConnectionLayer(transport, limits.channelsPerConnection);
-    layer.onAsked = Pace.of(transport.wire, limits.channelOpens);
+    layer.pace = pacer(transport.wire, limits.channelOpens);
     this.#layer = layer;
     const connection = new ServerConnection({ transport, layer, address: this.#address }, { identity, user });
     this.#connection = connection;
