@@ -8,6 +8,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
+import { lowerWorkers } from "./worker-priority.ts";
 
 /** OWASP's first recommendation for argon2id: 19 MiB, 2 passes, 1 lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -50,6 +51,8 @@ export async function createPasswords(
   limits: PasswordLimits = { running: MAX_RUNNING, waiting: MAX_WAITING },
 ): Promise<Passwords> {
   const nobody = await hash(randomBytes(32).toString("base64"), PARAMETERS);
+  // The first job of the pool has made its threads.
+  lowerWorkers();
   const queue = boundedQueue(limits);
   return {
     busy: () => queue.full(),
