@@ -222,7 +222,7 @@ class Attempt {
     transport.receiveLimit = Infinity;
     const { options, clock } = { options: this.#options, clock: this.#clock };
     const layer = new ConnectionLayer(transport, options.maxChannels ?? TUNNEL_LIMITS.channelsPerConnection);
-    if (options.channelOpens !== undefined) layer.pace = pacer(transport.wire, options.channelOpens);
+    if (options.channelOpens !== undefined) layer.pace = pacer(transport, options.channelOpens);
     this.#layer = layer;
     const connection = new ClientConnection(transport, layer, this.#address());
     this.#connection = connection;

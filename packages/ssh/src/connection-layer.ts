@@ -54,8 +54,8 @@ export class ConnectionLayer implements ChannelHost {
   #nextId = 0;
   #noMoreSessions = false;
   #closed = false;
-  /** Asked for each channel that the peer wants: after how many milliseconds it is answered. */
-  pace: () => number = () => 0;
+  /** Told of each channel that the peer asks for; may let it wait with everything behind it. */
+  pace: () => void = ignore;
   /** Told of global requests that are refused, by name. */
   onGlobalRequest: (name: string) => void = ignore;
   /** Told of channels that are refused before anybody was asked, by type. */
@@ -85,16 +85,12 @@ export class ConnectionLayer implements ChannelHost {
     this.#held = held;
     setImmediate(() => {
       this.#held = undefined;
-      this.#answer(held);
+      try {
+        if (!this.#closed) for (const route of held) route();
+      } catch (error) {
+        this.#transport.fail(new SshError("SSH_PROTOCOL", "channel open failed", error));
+      }
     });
-  }
-
-  #answer(opens: readonly (() => void)[]): void {
-    try {
-      if (!this.#closed) for (const route of opens) route();
-    } catch (error) {
-      this.#transport.fail(new SshError("SSH_PROTOCOL", "channel open failed", error));
-    }
   }
 
   // ---- ChannelHost
@@ -301,15 +297,15 @@ export class ConnectionLayer implements ChannelHost {
     const type = reader.text(MAX_NAME_BYTES);
     const remote = { id: reader.u32(), window: reader.u32(), packetSize: reader.u32() };
     const payload = Buffer.from(reader.raw(reader.left));
-    const route = (): void => {
-      this.#route(type, remote, payload);
-    };
-    const wait = this.pace();
-    // One read may hold a thousand of them, each with work of ours behind it.
-    if (wait > 0) setTimeout(this.#answer.bind(this), wait, [route]).unref();
-    else if (this.#held === undefined) route();
-    else if (this.#held.length < this.#maxChannels) this.#held.push(route);
-    else throw new SshError("SSH_PROTOCOL", "too many channels at once");
+    this.pace();
+    if (this.#held === undefined) this.#route(type, remote, payload);
+    else if (this.#held.length >= this.#maxChannels)
+      throw new SshError("SSH_PROTOCOL", "too many channels at once");
+    else {
+      this.#held.push(() => {
+        this.#route(type, remote, payload);
+      });
+    }
   }
 
   #route(type: string, remote: RemoteChannel, payload: Buffer): void {

@@ -25,6 +25,9 @@ interface Ends {
   readonly opened: Buffer[];
   /** What took the shortest way. */
   readonly shortcut: Buffer[];
+  readonly owner: { paused: boolean };
+  /** What was left to be read later. */
+  readonly rest: Buffer[];
 }
 
 /** Two ends under one key; what is opened is copied, as everybody must. */
@@ -39,11 +42,16 @@ function createEnds(): Ends {
   function onPayload(payload: Buffer): undefined {
     opened.push(Buffer.from(payload));
   }
-  function onData(payload: Buffer): undefined {
-    shortcut.push(Buffer.from(payload));
-    onPayload(payload);
-  }
-  const decipher = new GcmDecipher({ native, inSeqno: 0, onPayload, onData });
+  const rest: Buffer[] = [];
+  const owner = {
+    data(payload: Buffer): undefined {
+      shortcut.push(Buffer.from(payload));
+      onPayload(payload);
+    },
+    paused: false,
+    rest: (bytes: Buffer) => rest.push(Buffer.from(bytes)),
+  };
+  const decipher = new GcmDecipher({ native, inSeqno: 0, onPayload, owner });
   function seal(payload: Buffer): Buffer {
     const packet = cipher.allocPacket(payload.length);
     packet.set(payload, 5);
@@ -54,7 +62,7 @@ function createEnds(): Ends {
     cipher.sendData(channel, data);
     return Buffer.from(socket.read() as Buffer);
   }
-  return { seal, sealData, decipher, opened, shortcut };
+  return { seal, sealData, decipher, opened, shortcut, owner, rest };
 }
 
 /** Feeds `bytes` in pieces, each from the same memory, which is overwritten between the pieces. */
@@ -139,6 +147,25 @@ describe("GcmDecipher", () => {
     assert.equal(decipher.decrypt(both, 0, both.length), first.length);
     decipher._onPayload = () => Infinity;
     assert.equal(decipher.decrypt(both, first.length, both.length), Infinity);
+  });
+
+  it("GcmDecipher leaves what follows to its owner during a pause, and goes on there", () => {
+    const { sealData, decipher, opened, owner, rest } = createEnds();
+    const all = Buffer.concat([1, 2, 3].map((channel) => sealData(channel, Buffer.from("x"))));
+    const half = all.length / 3 + 5;
+    owner.paused = true;
+    assert.equal(decipher.decrypt(all, 0, half), Infinity);
+    assert.equal(rest.length, 1);
+    const more = Buffer.concat([...rest.splice(0), all.subarray(half)]);
+    assert.equal(decipher.decrypt(more, 0, more.length), Infinity);
+    assert.equal(opened.length, 2);
+    owner.paused = false;
+    const last = Buffer.concat(rest);
+    assert.equal(decipher.decrypt(last, 0, last.length), undefined);
+    assert.deepEqual(
+      opened.map((one) => one.readUInt32BE(1)),
+      [1, 2, 3],
+    );
   });
 
   it("GcmDecipher refuses a changed packet and a length that cannot be", () => {

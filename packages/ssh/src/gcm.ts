@@ -90,13 +90,22 @@ export interface GcmDecipherOptions {
   readonly native: NativeDecipher;
   readonly inSeqno: number;
   readonly onPayload: (payload: Buffer) => PayloadResult;
-  /** Gets CHANNEL_DATA by the shortest way while no keys are exchanged. @default onPayload does */
-  readonly onData?: (payload: Buffer) => PayloadResult;
+  readonly owner?: GcmOwner;
+}
+
+/** Who is told what a decipher found. */
+export interface GcmOwner {
+  /** CHANNEL_DATA, by the shortest way, while no keys are exchanged. */
+  data(payload: Buffer): PayloadResult;
+  /** Whether no further payload is wanted now. */
+  readonly paused: boolean;
+  /** What was read and not opened because of that. Its memory is used again after the call. */
+  rest(bytes: Buffer): void;
 }
 
 export class GcmDecipher implements PacketDecipher {
   readonly #native: NativeDecipher;
-  readonly #onData: (payload: Buffer) => PayloadResult;
+  readonly #owner: GcmOwner | undefined;
   readonly #ordinary: (payload: Buffer) => PayloadResult;
   inSeqno: number;
   /** ssh2 sets another one while keys are exchanged. */
@@ -105,12 +114,12 @@ export class GcmDecipher implements PacketDecipher {
   #partial: Buffer | undefined;
   #partialBytes = 0;
 
-  constructor({ native, inSeqno, onPayload, onData = onPayload }: GcmDecipherOptions) {
+  constructor({ native, inSeqno, onPayload, owner }: GcmDecipherOptions) {
     this.#native = native;
     this.inSeqno = inSeqno;
     this._onPayload = onPayload;
     this.#ordinary = onPayload;
-    this.#onData = onData;
+    this.#owner = owner;
   }
 
   free(): void {
@@ -129,18 +138,26 @@ export class GcmDecipher implements PacketDecipher {
     if (this.#partial !== undefined) {
       position = this.#complete(this.#partial, data, position, end);
       if (position < 0) return undefined;
-      const stop = this.#openPartial(this.#partial);
-      if (stop !== undefined) return stop === false ? position : stop;
+      const stop = this.#stops(this.#openPartial(this.#partial), data, position, end);
+      if (stop !== undefined) return stop;
     }
     while (position + LENGTH_BYTES <= end) {
       const next = position + LENGTH_BYTES + packetLength(data, position) + TAG_BYTES;
       if (next > end) break;
-      const stop = this.#open(data, position, next);
+      const stop = this.#stops(this.#open(data, position, next), data, next, end);
+      if (stop !== undefined) return stop;
       position = next;
-      if (stop !== undefined) return stop === false ? position : stop;
     }
     if (position < end) this.#keep(data, position, end);
     return undefined;
+  }
+
+  /** What `decrypt` returns after a payload; undefined: it goes on behind it, at `position`. */
+  #stops(said: PayloadResult, data: Buffer, position: number, end: number): number | undefined {
+    if (said !== undefined) return said === false ? position : said;
+    if (this.#owner?.paused !== true) return undefined;
+    if (position < end) this.#owner.rest(data.subarray(position, end));
+    return Infinity;
   }
 
   #keep(data: Buffer, start: number, end: number): void {
@@ -195,8 +212,10 @@ export class GcmDecipher implements PacketDecipher {
     const padding = packet[0] ?? 0;
     if (padding >= length) throw new SshError("SSH_PROTOCOL", "more padding than packet");
     const payload = payloadOf(buffer, body + 1, length - 1 - padding);
-    if (payload[0] === MSG.CHANNEL_DATA && this._onPayload === this.#ordinary) return this.#onData(payload);
-    return this._onPayload(payload);
+    const owner = this._onPayload === this.#ordinary ? this.#owner : undefined;
+    return owner !== undefined && payload[0] === MSG.CHANNEL_DATA
+      ? owner.data(payload)
+      : this._onPayload(payload);
   }
 }
 
@@ -231,11 +250,7 @@ function isGcm<N>(made: object, name: string): made is Ssh2Gcm<N> {
 }
 
 /** Puts these classes in the place of ssh2's, each time a key exchange makes new ones. */
-export function hookGcm(
-  protocol: Protocol,
-  output: SocketOutput,
-  onData: (payload: Buffer) => PayloadResult,
-): void {
+export function hookGcm(protocol: Protocol, output: SocketOutput, owner: GcmOwner): void {
   let cipher = protocol._cipher;
   let decipher = protocol._decipher;
   Object.defineProperty(protocol, "_cipher", {
@@ -257,7 +272,7 @@ export function hookGcm(
         made !== undefined && isGcm<NativeDecipher>(made, "AESGCMDecipherBinding")
           ? new GcmDecipher({
               ...{ native: made._instance, inSeqno: made.inSeqno, onPayload: made._onPayload },
-              onData,
+              owner,
             })
           : copying(made);
     },

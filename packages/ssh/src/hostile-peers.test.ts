@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { before, describe, it } from "node:test";
+
+import { until } from "@teleport-access/testkit";
 
 import type { SshError } from "./errors.ts";
 import { CHANNEL_PACKET, CHANNEL_WINDOW, MAX_UNREAD_BYTES } from "./limits.ts";
 import { MSG } from "./messages.ts";
+import type { SshConnection } from "./server.ts";
 import { startSsh2 } from "./startup.ts";
 import { alice, expectUnknown, flood, openMessage, peerFixture, settled } from "./testing/peer-fixture.ts";
-import { message, rawClient } from "./testing/raw-peer.ts";
+import { message, rawClient, rawClientOver } from "./testing/raw-peer.ts";
 import type { RawPeer } from "./testing/raw-peer.ts";
 
 describe("createSshServer, hostile peers", () => {
@@ -82,6 +86,20 @@ describe("createSshServer, hostile peers", () => {
     for (let i = 0; i < 40; i += 1) await peer.next(MSG.CHANNEL_OPEN_FAILURE);
     assert.ok(performance.now() - from >= 140, "thirty beyond the burst at two hundred a second");
     await settled(peer);
+    await server.close();
+  });
+  it("handles no more of what one read brought than is paid for, and all of it in the end", async () => {
+    const limits = { channelsPerConnection: 100, channelOpens: { burst: 5, perSecond: 50 } };
+    const connections: SshConnection<string>[] = [];
+    const { server } = await peerFixture({ limits, connected: (connection) => connections.push(connection) });
+    const peer = rawClientOver(connect(await server.listen(0, "127.0.0.1"), "127.0.0.1"));
+    await peer.authenticate("alice", alice);
+    const [, connection] = connections;
+    assert.ok(connection);
+    for (let i = 0; i < 50; i += 1) peer.transport.send(openMessage(32_768, "never", i));
+    await until("the first", () => connection.channels() >= 5, { deadlineMs: 5000, everyMs: 1 });
+    assert.ok(connection.channels() < 25, `${connection.channels()} at once`);
+    await until("the last", () => connection.channels() === 50, { deadlineMs: 5000, everyMs: 1 });
     await server.close();
   });
   it("keeps nothing of refused channels", async () => {

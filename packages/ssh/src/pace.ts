@@ -3,7 +3,7 @@
  * It is not cut, and notices nothing but that it has to wait.
  */
 
-/** A wire. */
+/** A transport: what it has read waits with the rest. */
 interface Pauses {
   pause(): unknown;
   resume(): unknown;
@@ -17,22 +17,22 @@ export interface Rate {
 
 /** A token bucket that may go into debt: debt is time to wait. */
 export class Pace {
-  readonly #wire: Pauses;
+  readonly #transport: Pauses;
   readonly #rate: Rate;
   readonly #now: () => number;
   #tokens: number;
   #filledAt: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(wire: Pauses, rate: Rate, now: () => number = () => performance.now()) {
-    this.#wire = wire;
+  constructor(transport: Pauses, rate: Rate, now: () => number = () => performance.now()) {
+    this.#transport = transport;
     this.#rate = rate;
     this.#now = now;
     this.#tokens = rate.burst;
     this.#filledAt = now();
   }
 
-  /** Counts one; after too many the wire is not read for the milliseconds returned. */
+  /** Counts one; after too many nothing is read for the milliseconds returned. */
   step(): number {
     const { burst, perSecond } = this.#rate;
     const now = this.#now();
@@ -46,18 +46,20 @@ export class Pace {
 
   /** Many may have come in one read: it is the last of them that says how long. */
   #pause(ms: number): void {
-    this.#wire.pause();
+    this.#transport.pause();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#wire.resume();
+      this.#transport.resume();
     }, ms);
-    // Nobody waits for a wire that is gone.
+    // Nobody waits for a connection that is gone.
     this.#timer.unref();
   }
 }
 
-/** Paces what a wire's peer asks for: to be called for each, returns the milliseconds until it is paid for. */
-export function pacer(wire: Pauses, rate: Rate): () => number {
-  const pace = new Pace(wire, rate);
-  return () => pace.step();
+/** Paces what a transport's peer asks for: to be called for each. */
+export function pacer(transport: Pauses, rate: Rate): () => void {
+  const pace = new Pace(transport, rate);
+  return () => {
+    pace.step();
+  };
 }

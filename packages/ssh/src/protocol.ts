@@ -42,6 +42,9 @@ export interface ProtocolEvents {
   /** CHANNEL_DATA, which may take a shorter way than `receive`. */
   data(payload: Buffer): void;
   finished(): boolean;
+  /** Whether nothing further may be handled now, and what was read and is left because of that. */
+  paused(): boolean;
+  rest(bytes: Buffer): void;
 }
 
 /** The name we send; no version, which would only help to pick an attack. */
@@ -134,10 +137,18 @@ export function createProtocol({ role, ciphers, output }: ProtocolOptions, event
       hostKey = name;
     },
   });
-  hookGcm(protocol, output, (payload) => {
-    events.data(payload);
-    // As in internals.ts: nothing is handled after a cut.
-    return events.finished() ? Infinity : undefined;
+  hookGcm(protocol, output, {
+    data(payload) {
+      events.data(payload);
+      // As in internals.ts: nothing is handled after a cut.
+      return events.finished() ? Infinity : undefined;
+    },
+    get paused() {
+      return events.paused();
+    },
+    rest: (bytes) => {
+      events.rest(bytes);
+    },
   });
   return protocol;
 }

@@ -353,7 +353,7 @@ class Arrival<I> {
     const transport = this.#transport;
     transport.receiveLimit = Infinity;
     const layer = new ConnectionLayer(transport, limits.channelsPerConnection);
-    layer.pace = pacer(transport.wire, limits.channelOpens);
+    layer.pace = pacer(transport, limits.channelOpens);
     this.#layer = layer;
     const connection = new ServerConnection({ transport, layer, address: this.#address }, { identity, user });
     this.#connection = connection;

@@ -14,6 +14,7 @@ import { SshError } from "./errors.ts";
 import { ssh2 } from "./internals.ts";
 import { SERVER_SIGNATURE_ALGORITHMS } from "./algorithms.ts";
 import { GcmCipher } from "./gcm.ts";
+import { Intake } from "./intake.ts";
 import { KexinitHold } from "./kexinit-hold.ts";
 import {
   EXCHANGES,
@@ -63,9 +64,7 @@ export class Transport {
   #finished = false;
   #reset: (() => void) | undefined;
   readonly #kexinit: KexinitHold;
-  /** How deep we are inside ssh2, and what arrived meanwhile. */
-  #depth = 0;
-  readonly #early: Buffer[] = [];
+  readonly #intake: Intake;
   readonly output: SocketOutput;
   /** Bytes received on the socket; keep-alive and re-key look at them. */
   bytesReceived = 0;
@@ -86,7 +85,10 @@ export class Transport {
     this.#owner = owner;
     this.#role = role;
     this.#kexinit = new KexinitHold(wire);
-    this.#pace = new Pace(wire, EXCHANGES);
+    this.#intake = new Intake(wire, (chunk) => {
+      this.#consume(chunk);
+    });
+    this.#pace = new Pace(this.#intake, EXCHANGES);
     this.output = new SocketOutput(wire, () => {
       this.#notifyWritable();
     });
@@ -118,6 +120,12 @@ export class Transport {
         if (!this.#finished) this.#dispatch(MSG.CHANNEL_DATA, payload);
       },
       finished: () => this.#finished,
+      paused: () => this.#intake.paused,
+      rest: (bytes) => {
+        // It is counted when it is read.
+        this.bytesReceived -= bytes.length;
+        this.#intake.rest(bytes);
+      },
     };
   }
 
@@ -127,7 +135,7 @@ export class Transport {
         this.destroy(new SshError("SSH_CONNECTION_CLOSED", error.message, error));
       },
       end: () => {
-        this.#readEarly();
+        this.#intake.handleKept();
         this.destroy();
       },
       close: () => {
@@ -148,48 +156,21 @@ export class Transport {
 
   #start(): void {
     if (this.#finished) return;
-    this.#guarded(() => {
+    this.#intake.guarded(() => {
       this.#protocol.start();
     });
     this.wire.read((chunk) => {
-      this.#read(chunk);
+      if (!this.#finished) this.#intake.read(chunk);
     });
   }
 
-  /**
-   * ssh2 must not be entered while it is in the middle of something. TCP never
-   * does that, but a stream in memory may answer inside our own write: what it
-   * says then is read afterwards.
-   */
-  #guarded(step: () => void): void {
-    this.#depth += 1;
-    try {
-      step();
-    } finally {
-      this.#leave();
-    }
+  /** Handles no further message until `resume`, not even of what has been read. */
+  pause(): void {
+    this.#intake.pause();
   }
 
-  #leave(): void {
-    this.#depth -= 1;
-    if (this.#depth > 0 || this.#early.length === 0) return;
-    setImmediate(() => {
-      this.#readEarly();
-    });
-  }
-
-  #readEarly(): void {
-    for (let chunk = this.#early.shift(); chunk !== undefined; chunk = this.#early.shift())
-      this.#consume(chunk);
-  }
-
-  #read(chunk: Buffer): void {
-    if (this.#finished) return;
-    if (this.#depth > 0 || this.#early.length > 0) {
-      this.#early.push(Buffer.from(chunk));
-      return;
-    }
-    this.#consume(chunk);
+  resume(): void {
+    this.#intake.resume();
   }
 
   #consume(chunk: Buffer): void {
@@ -199,7 +180,7 @@ export class Transport {
       this.fail(new SshError("SSH_PROTOCOL", "too much before authentication"));
       return;
     }
-    this.#guarded(() => {
+    this.#intake.guarded(() => {
       this.#parse(chunk);
     });
     if (this.peerIdent === "" && this.bytesReceived > MAX_IDENT_BYTES)
@@ -311,7 +292,7 @@ export class Transport {
     const { write } = this.#protocol._packetRW;
     const packet = write.alloc(payload.length, duringKeyExchange);
     packet.set(payload, duringKeyExchange ? write.allocStartKEX : write.allocStart);
-    this.#guarded(() => {
+    this.#intake.guarded(() => {
       ssh2().sendPacket(this.#protocol, write.finalize(packet, duringKeyExchange), duringKeyExchange);
     });
   }
@@ -319,21 +300,21 @@ export class Transport {
   /** CHANNEL_DATA or, with `extended`, CHANNEL_EXTENDED_DATA, copied once into the packet. */
   sendData(channel: number, data: Buffer, extended: number): void {
     if (this.#finished) return;
-    this.#depth += 1;
+    this.#intake.enter();
     try {
       const cipher = this.#protocol._cipher;
       if (extended === 0 && cipher instanceof GcmCipher && !this.exchanging) cipher.sendData(channel, data);
       else if (extended === 0) this.#protocol.channelData(channel, data);
       else this.#protocol.channelExtData(channel, data, extended);
     } finally {
-      this.#leave();
+      this.#intake.leave();
     }
   }
 
   /** Starts a key exchange of our own. */
   rekey(): void {
     if (this.#finished || !this.#secured) return;
-    this.#guarded(() => {
+    this.#intake.guarded(() => {
       this.#protocol.rekey();
     });
   }

@@ -138,7 +138,12 @@ export function signedRequest(sessionId: Buffer, user: string, identity: TestIde
 export function rawClient(server: SshServer, address = "192.0.2.1"): RawPeer {
   const [near, far] = duplexPair();
   server.inject(far, { remoteAddress: address, remotePort: 0 });
-  return new RawPeer(near, {
+  return rawClientOver(near);
+}
+
+/** The same over a stream to a server: over TCP, what is sent in one turn arrives in one piece. */
+export function rawClientOver(stream: Duplex): RawPeer {
+  return new RawPeer(stream, {
     kind: "client",
     hostKeyAlgorithms: ["ssh-ed25519"],
     acceptHostKey: () => true,
