@@ -62,6 +62,23 @@ describe("Intake", () => {
     assert.deepEqual(told, ["pause", "resume"]);
   });
 
+  it("Intake copies the rest of a chunk once, however often it is put back", () => {
+    const rests: Buffer[] = [];
+    const wire = { pause: () => undefined, resume: () => undefined };
+    const again = new Intake(wire, (chunk) => {
+      again.pause();
+      rests.push(chunk);
+      if (chunk.length > 1) again.rest(chunk.subarray(1));
+    });
+    const chunk = Buffer.from("abc");
+    again.read(chunk);
+    chunk.fill("x");
+    again.resume();
+    again.resume();
+    assert.deepEqual(rests.map(String).slice(1), ["bc", "c"]);
+    assert.equal(rests[2]?.byteOffset, (rests[1]?.byteOffset ?? 0) + 1, "the same memory");
+  });
+
   it("Intake reads on only when nothing that was kept has brought the next pause", () => {
     const made = fixture();
     const { intake, handled, told } = made;

@@ -15,6 +15,8 @@ export class Intake {
   #depth = 0;
   #paused = false;
   readonly #kept: Buffer[] = [];
+  /** Whether what is being handled was kept: its memory is ours. */
+  #ours = false;
 
   constructor(wire: Pick<Wire, "pause" | "resume">, handle: (chunk: Buffer) => void) {
     this.#wire = wire;
@@ -55,14 +57,19 @@ export class Intake {
 
   /** The end of the chunk that is being handled waits for the end of a pause. */
   rest(bytes: Buffer): void {
-    this.#kept.unshift(Buffer.from(bytes));
+    this.#kept.unshift(this.#ours ? bytes : Buffer.from(bytes));
   }
 
   handleKept(): void {
     while (!this.#paused) {
       const chunk = this.#kept.shift();
       if (chunk === undefined) return;
-      this.#handle(chunk);
+      this.#ours = true;
+      try {
+        this.#handle(chunk);
+      } finally {
+        this.#ours = false;
+      }
     }
   }
 

@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 
 import { EXCHANGES } from "./limits.ts";
-import { Pace } from "./pace.ts";
+import { Pace, pacer } from "./pace.ts";
 
 describe("Pace", () => {
   it("Pace lets a burst pass, and stops reading after it", () => {
@@ -40,5 +40,18 @@ describe("Pace", () => {
     const alive = setInterval(() => undefined, 1000);
     assert.ok((await resumed) - from >= 45);
     clearInterval(alive);
+  });
+  it("pacer() gives others their turn within a burst", async () => {
+    const socket = new PassThrough();
+    const step = pacer(socket, { burst: 1000, perSecond: 1 });
+    let turns = 0;
+    for (let i = 0; i < 100; i += 1) {
+      step();
+      if (!socket.isPaused()) continue;
+      turns += 1;
+      await new Promise(setImmediate);
+      assert.equal(socket.isPaused(), false);
+    }
+    assert.equal(turns, 6);
   });
 });

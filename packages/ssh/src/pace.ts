@@ -56,10 +56,21 @@ export class Pace {
   }
 }
 
+/** How many are answered before other connections get their turn: a burst is not one long turn of the event loop. */
+const PER_TURN = 16;
+
 /** Paces what a transport's peer asks for: to be called for each. */
 export function pacer(transport: Pauses, rate: Rate): () => void {
   const pace = new Pace(transport, rate);
+  let left = PER_TURN;
   return () => {
-    pace.step();
+    if (pace.step() > 0) return;
+    left -= 1;
+    if (left > 0) return;
+    transport.pause();
+    setImmediate(() => {
+      left = PER_TURN;
+      transport.resume();
+    });
   };
 }
