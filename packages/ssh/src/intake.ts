@@ -73,7 +73,10 @@ export class Intake {
     }
   }
 
-  /** Nothing further is handled until `resume`, not even of what has been read. */
+  /**
+   * Nothing further is handled until `resume`, not even of what has been read. So nothing asks for a second pause
+   * meanwhile, which the end of the first would cut short.
+   */
   pause(): void {
     this.#paused = true;
     this.#wire.pause();

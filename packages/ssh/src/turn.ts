@@ -5,6 +5,7 @@
 
 /** Something that has bytes to send at the end of the turn. It may make others, or itself, wait for that end again. */
 export interface AtTurnEnd {
+  /** Must not throw: the others of the turn would wait for ever. A program ends with a defect like that. */
   turnEnds(): void;
 }
 
